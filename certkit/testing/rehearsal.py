@@ -9,16 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import certkit
 from certkit.api.arguments import now
-from certkit.wise.rehearsal import hub
-from certkit.wise.rehearsal import running as runner
+from certkit.wise.rehearsal import hub, server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from certkit.stores.base import Store
-    from certkit.wise.rehearsal.state import RehearsalState
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
 REDIRECT_URI = "http://127.0.0.1:9/callback"
 
@@ -39,7 +37,7 @@ class Rehearsal:
     ca: bytes
     policy: Path
     store: str
-    _running: runner.Running
+    _running: WiseRehearsal
 
     def identity(self, name: str = "acme", *, organization: str = "Acme Ltd") -> certkit.Identity:
         """Open an identity with an active certificate of the rehearsal and a user's token; an absent one is created.
@@ -72,12 +70,11 @@ class Rehearsal:
 
         The key to verify it with is in `policy`: `certkit.verify_webhook(body, signature, policy=str(wise.policy))`.
         """
-        from certkit.wise.rehearsal import webhooks
         from certkit.wise.rehearsal.state import HubSubscription
 
         about = {"id": "test", "name": "test", "version": "4.0.0", "mtls_enabled": False}
         subscription = HubSubscription(url=url, trigger_on=trigger_on, created=now(), **about)  # type: ignore[arg-type]
-        return self._running.rehearsal.notify(subscription, webhooks.notification(subscription, now=now()))
+        return self._running.notify(subscription)
 
     def _complete(self, store: Store, name: str) -> None:
         """Have Developer Hub issue the pending request, install the certificate and activate it."""
@@ -85,15 +82,10 @@ class Rehearsal:
         from certkit.identity.install import install
 
         csr = store.load(name).generations[-1].csr or b""
-        title = f"{name}-{len(self._running.rehearsal.state.certificates) + 1}"
-
-        def issue(state: RehearsalState, now: datetime) -> tuple[RehearsalState, str]:
-            rehearsal = self._running.rehearsal
-            changed, issued, _ = hub.issue(state, title, csr, policy=rehearsal.policy, ca=rehearsal.ca, now=now)
-            return changed, issued.pem
-
-        pem = self._running.rehearsal.change(issue)
-        done, number = install(store, store.load(name), pem.encode(), self._policy, now=now())
+        with self._running.lock:
+            title = f"{name}-{len(self._running.state.certificates) + 1}"
+            issued, _ = hub.issue(self._running, title, csr)
+        done, number = install(store, store.load(name), issued.pem.encode(), self._policy, now=now())
         activate(store, done.identity, number, now=now())
 
     def _authorize(self, store: Store, name: str) -> None:
@@ -132,18 +124,17 @@ class Rehearsal:
 def rehearsing(directory: Path) -> Iterator[Rehearsal]:
     """Run a rehearsal whose files and identities are in a directory, until the context ends; again, it continues."""
     directory = directory.absolute()
-    with runner.running(
+    with server.running(
         directory / "rehearsal", port=0, redirect_uris=[REDIRECT_URI], clock=now, log=lambda _: None
     ) as found:
-        places = found.rehearsal.places
         yield Rehearsal(
-            web=places.web,
-            api=places.api,
-            api_mtls=places.api_mtls,
-            client_id=found.rehearsal.state.client_id,
-            client_secret=found.rehearsal.client_secret.reveal().decode(),
-            ca=found.rehearsal.ca.pem,
-            policy=found.policy,
+            web=found.web,
+            api=found.api,
+            api_mtls=found.api_mtls,
+            client_id=found.state.client_id,
+            client_secret=found.client_secret.reveal().decode(),
+            ca=found.ca.pem,
+            policy=found.policy_file,
             store=f"file:{directory / 'store'}",
             _running=found,
         )

@@ -137,7 +137,7 @@ def test_a_subscription_is_made_with_mtls_and_tested(certkit, stage, api, token)
     )
     tested = certkit("wise", "webhook", "test", kept.id, "--base-url", api, *CLIENT, "--json", env=token)
     assert tested.json == {"status": "ok", "id": kept.id, "http_status": 202}
-    assert [url for url, _ in stage.notified] == [HOOK]
+    assert [each.url for each in stage.rehearsal.notified] == [HOOK]
 
 
 def test_without_json_the_id_alone_is_printed(certkit, tmp_path, stage, api, token):

@@ -20,7 +20,7 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from certkit.wise.rehearsal.running import Running
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
 DEFAULT_PORT = 8790
 _CLIENT_ID = re.compile(r"[!-9;-~]{1,64}")
@@ -75,7 +75,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     """
     import platformdirs
 
-    from certkit.wise.rehearsal import running
+    from certkit.wise.rehearsal import server
 
     client_id, redirect_uris = options["client_id"], options["redirect_uris"]
     offset = _offset(options["clock_offset"])
@@ -85,7 +85,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     ending = {signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     path = Path(directory).absolute() if directory else platformdirs.user_state_path("certkit") / "wise-rehearsal"
-    with running.running(
+    with server.running(
         path,
         port=port,
         client_id=client_id,
@@ -125,19 +125,18 @@ def _ready(ready_file: str | None, line: str) -> Iterator[None]:
                 os.unlink(ready_file)
 
 
-def _facts(found: Running) -> dict[str, Any]:
-    rehearsal, places = found.rehearsal, found.rehearsal.places
+def _facts(found: WiseRehearsal) -> dict[str, Any]:
     return {
         "rehearsal": "not Wise",
-        "web": places.web,
-        "api": places.api,
-        "api_mtls": places.api_mtls,
-        "client_id": rehearsal.state.client_id,
-        "client_secret_file": places.client_secret_file,
-        "redirect_uris": list(rehearsal.redirect_uris),
-        "ca_file": places.ca_file,
-        "policy": str(found.policy),
-        "directory": str(found.folder.path),
+        "web": found.web,
+        "api": found.api,
+        "api_mtls": found.api_mtls,
+        "client_id": found.state.client_id,
+        "client_secret_file": str(found.client_secret_file),
+        "redirect_uris": list(found.redirect_uris),
+        "ca_file": str(found.ca_file),
+        "policy": str(found.policy_file),
+        "directory": str(found.path),
         "pid": os.getpid(),
     }
 

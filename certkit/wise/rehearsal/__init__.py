@@ -3,12 +3,12 @@
 It is a test double, and behaves as Wise documents. Every page, the name of its CA and the README of its directory say
 that it is not Wise.
 
-    state  authority                values: the history of the rehearsal; the CA and its certificates
-    tokens  consent  hub  webhooks  the rules of each part: functions of state, request and clock
-    messages  markup  pages         requests and responses as values; plain HTML
-    web  api                        which URL leads to which rule
-    rehearsal  folder               the state while it runs, and its files on disk
-    server  mutual_tls  notify      the three listeners, and calls to webhooks
+    state  authority            values: the history of the rehearsal; the CA and its certificates
+    rehearsal                   the state while it runs, and its files on disk
+    tokens  hub  webhooks       the rules of each part
+    messages  pages             requests and responses as values; plain HTML
+    web  api                    which URL leads to which rule
+    server  mutual_tls          the three listeners
 
 Where Wise's documentation is silent, the rehearsal decides as follows, which means nothing for Wise:
 

@@ -64,35 +64,25 @@ def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
 
 def new(*, now: datetime) -> CertifiedKey:
     """Create a CA."""
-    from cryptography import x509
-
     key = _new_key()
     name = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", CA_NAME)])
-    extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (_usage(is_ca=True), True)]
-    certificate = _sign(name, key.public_key(), name, key, extensions, begin=now - _BEFORE, end=now + _AFTER)
-    return CertifiedKey(key, certificate)
+    end = now + _AFTER
+    return CertifiedKey(key, _issue(key, name, name, key.public_key(), [], is_ca=True, begin=now - _BEFORE, end=end))
 
 
 def server(ca: CertifiedKey, *, hosts: Sequence[str] = _HOSTS, now: datetime) -> CertifiedKey:
     """Create a pair for a server with these host names and IP addresses."""
-    import ipaddress
-
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     key = _new_key()
     subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "certkit rehearsal, not Wise")])
-    san: list[x509.GeneralName] = []
-    for host in hosts:
-        try:
-            san.append(x509.IPAddress(ipaddress.ip_address(host)))
-        except ValueError:
-            san.append(x509.DNSName(host))
     extensions = [
-        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.SubjectAlternativeName(san), False),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.SubjectAlternativeName([names.parse_san(host) for host in hosts]),
     ]
-    certificate = _leaf(ca, subject, key.public_key(), extensions, begin=now - _BEFORE, end=now + _AFTER)
+    issuer, end = ca.certificate.subject, now + _AFTER
+    certificate = _issue(ca.key, issuer, subject, key.public_key(), extensions, begin=now - _BEFORE, end=end)
     return CertifiedKey(key, certificate)
 
 
@@ -101,35 +91,32 @@ def signing_key_pem() -> Secret:
     return keys.to_pem(keys.KeySpec("rsa-2048").generate())
 
 
-def public_key_pem(private_key: bytes) -> str:
-    """Return the public half of a private key as PEM.
-
-    Raises:
-        InputError: if the key cannot be read.
-    """
+def public_key_pem(key: Any) -> str:
+    """Return the public half of a private key as PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from certkit.x509 import objects
-
-    key = objects.private_key(private_key, name="the rehearsal's signing key").value.public_key()
-    pem: bytes = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem.decode()
 
 
 def notifier(ca: CertifiedKey, *, now: datetime) -> CertifiedKey:
     """Create a pair with which the rehearsal calls webhooks."""
     key = _new_key()
-    subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "webhooks, not Wise")])
-    certificate = _leaf(ca, subject, key.public_key(), [_client_usage()], begin=now - _BEFORE, end=now + _AFTER)
-    return CertifiedKey(key, certificate)
+    subject = [Attribute("O", "certkit rehearsal"), Attribute("CN", "webhooks, not Wise")]
+    return CertifiedKey(key, client(ca, key.public_key(), subject, begin=now - _BEFORE, end=now + _AFTER))
 
 
 def client(
     ca: CertifiedKey, public_key: Any, subject: Iterable[Attribute], *, begin: datetime, end: datetime | None = None
 ) -> x509.Certificate:
     """Issue a client certificate, by default for a year."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
     end = end or begin + timedelta(days=CLIENT_DAYS)
-    return _leaf(ca, names.build_name(subject), public_key, [_client_usage()], begin=begin, end=end)
+    name = names.build_name(subject)
+    return _issue(ca.key, ca.certificate.subject, name, public_key, [usage], begin=begin, end=end)
 
 
 def revocation_list(
@@ -161,17 +148,22 @@ def _new_key() -> Any:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _client_usage() -> tuple[Any, bool]:
+def _issue(
+    key: Any,
+    issuer: x509.Name,
+    subject: x509.Name,
+    public_key: Any,
+    extensions: Sequence[x509.ExtensionType],
+    *,
+    is_ca: bool = False,
+    begin: datetime,
+    end: datetime,
+) -> x509.Certificate:
+    """Issue a certificate, signed with the issuer's key."""
     from cryptography import x509
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+    from cryptography.hazmat.primitives import hashes
 
-    return x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False
-
-
-def _usage(*, is_ca: bool) -> x509.KeyUsage:
-    from cryptography import x509
-
-    return x509.KeyUsage(
+    usage = x509.KeyUsage(
         digital_signature=not is_ca,
         content_commitment=False,
         key_encipherment=False,
@@ -182,44 +174,14 @@ def _usage(*, is_ca: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _leaf(
-    ca: CertifiedKey,
-    subject: x509.Name,
-    public_key: Any,
-    extensions: Sequence[tuple[Any, bool]],
-    *,
-    begin: datetime,
-    end: datetime,
-) -> x509.Certificate:
-    from cryptography import x509
-
-    common = [
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_usage(is_ca=False), True),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), False),
-    ]
-    issuer = ca.certificate.subject
-    return _sign(subject, public_key, issuer, ca.key, [*common, *extensions], begin=begin, end=end)
-
-
-def _sign(
-    subject: x509.Name,
-    public_key: Any,
-    issuer: x509.Name,
-    key: Any,
-    extensions: Sequence[tuple[Any, bool]],
-    *,
-    begin: datetime,
-    end: datetime,
-) -> x509.Certificate:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=is_ca, path_length=0 if is_ca else None), critical=True)
+    builder = builder.add_extension(usage, critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-    for extension, is_critical in extensions:
-        builder = builder.add_extension(extension, critical=is_critical)
+    if not is_ca:
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+        builder = builder.add_extension(own, critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, hashes.SHA256())

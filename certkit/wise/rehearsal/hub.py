@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.csr import check
 from certkit.errors import RefusedError
 from certkit.findings import Status
+from certkit.policy import catalogue
 from certkit.wise.rehearsal import authority
-from certkit.wise.rehearsal.state import MAX_REMEMBERED, HubCertificate, RehearsalState
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, HubCertificate
 from certkit.x509 import names, objects
 from certkit.x509.names import Attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.wise.rehearsal.authority import CertifiedKey
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
+    from certkit.wise.rehearsal.state import RehearsalState
 
 MAX_NAME_CHARACTERS = 64
 _KEPT = ("C", "O")
 
 
-def issue(
-    state: RehearsalState, name: str, csr: bytes, *, policy: Policy, ca: CertifiedKey, now: datetime
-) -> tuple[RehearsalState, HubCertificate, Sequence[Finding]]:
-    """Return the state with a new certificate, the certificate, and the warnings about its CSR.
+def issue(rehearsal: WiseRehearsal, name: str, csr: bytes) -> tuple[HubCertificate, list[Finding]]:
+    """Issue a certificate, and return it with the warnings about its CSR.
 
     Raises:
         RefusedError: if the name is taken, ten certificates are live, or the policy forbids the CSR, with the findings.
         InputError: if the text contains no CSR.
     """
+    state, now, policy = rehearsal.state, rehearsal.clock(), catalogue.load("wise-sandbox")
     _require_free_name(state, name)
     _require_room(state, policy, now)
     request = objects.csr(csr, name="what was pasted")
@@ -43,7 +42,7 @@ def issue(
         raise RefusedError("the CSR was rejected", hint="create a new one with certkit csr create", findings=bad)
     kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
     subject = [*kept, Attribute("CN", state.client_id)]
-    certificate = authority.client(ca, request.public_key(), subject, begin=now)
+    certificate = authority.client(rehearsal.ca, request.public_key(), subject, begin=now)
     issued = HubCertificate(
         name=name,
         serial=names.serial_hex(certificate.serial_number),
@@ -51,24 +50,8 @@ def issue(
         not_after=certificate.not_valid_after_utc,
         pem=authority.to_pem(certificate).decode(),
     )
-    warnings = [each for each in findings if each.status is Status.WARNING]
-    return replace(state, certificates=(*state.certificates, issued)), issued, warnings
-
-
-def revoke(state: RehearsalState, serial: str, *, now: datetime) -> RehearsalState:
-    """Return the state with a certificate revoked."""
-    return replace(
-        state,
-        certificates=tuple(
-            replace(each, revoked=now) if each.serial == serial and each.revoked is None else each
-            for each in state.certificates
-        ),
-    )
-
-
-def revoked(state: RehearsalState) -> list[tuple[int, datetime]]:
-    """Return the serial numbers of the revoked certificates, with the times of revocation."""
-    return [(int(each.serial, 16), each.revoked) for each in state.certificates if each.revoked is not None]
+    rehearsal.update(certificates=(*state.certificates, issued))
+    return issued, [each for each in findings if each.status is Status.WARNING]
 
 
 def _require_free_name(state: RehearsalState, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -45,15 +45,15 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
 
-def as_json(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+def as_json(document: object, *, status: int = 200) -> Reply:
     """Return a document as a response of the API."""
-    body = json.dumps(document).encode()
-    return Reply(status=status, content_type="application/json", headers=headers or {}, body=body)
+    return Reply(status=status, content_type="application/json", body=json.dumps(document).encode())
 
 
-def failure(status: int, error: str, description: str) -> Reply:
+def failure(status: int, error: str, description: str, *, challenge: str | None = None) -> Reply:
     """Return a failure in the form of the token endpoint: `{"error", "error_description"}`."""
-    return as_json({"error": error, "error_description": description}, status=status)
+    found = as_json({"error": error, "error_description": description}, status=status)
+    return found if challenge is None else replace(found, headers={"WWW-Authenticate": challenge})
 
 
 def redirect(address: str) -> Reply:

@@ -8,14 +8,14 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from certkit.wise.rehearsal import authority, hub
+from certkit.wise.rehearsal import authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from OpenSSL import SSL
 
-    from certkit.wise.rehearsal.rehearsal import RehearsalParts
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
 # OpenSSL's verification errors (x509_vfy.h), in words for the log of the rehearsal.
 _PROBLEMS = {
@@ -76,7 +76,7 @@ class TlsStream(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
+def accepted(rehearsal: WiseRehearsal, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
     """Return a TLS connection whose client has presented a valid certificate.
 
     `timeout` is in seconds, for each read or write.
@@ -104,7 +104,7 @@ def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: f
             secure.shutdown()
 
 
-def _settings(rehearsal: RehearsalParts, problems: list[int]) -> SSL.Context:
+def _settings(rehearsal: WiseRehearsal, problems: list[int]) -> SSL.Context:
     """Return the TLS settings of this moment; each connection has its own, because time and revocations change.
 
     OpenSSL's error numbers for the client's certificate are appended to `problems`.
@@ -129,7 +129,10 @@ def _settings(rehearsal: RehearsalParts, problems: list[int]) -> SSL.Context:
     store = made.get_cert_store()
     assert store is not None  # noqa: S101  every context has one
     store.add_cert(crypto.X509.from_cryptography(rehearsal.ca.certificate))
-    store.add_crl(authority.revocation_list(rehearsal.ca, hub.revoked(rehearsal.state), now=now))
+    revoked = [
+        (int(each.serial, 16), each.revoked) for each in rehearsal.state.certificates if each.revoked is not None
+    ]
+    store.add_crl(authority.revocation_list(rehearsal.ca, revoked, now=now))
     store.set_time(now)
     store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
     return made

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from certkit.printable import capitalised
+from certkit.printable import capitalised, printable
 from certkit.times import rfc3339
-from certkit.wise.rehearsal.markup import Markup, html, joined, lines
 from certkit.wise.rehearsal.state import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from certkit.errors import CertkitError
     from certkit.findings import Finding
-    from certkit.wise.rehearsal.consent import ConsentRequest
-    from certkit.wise.rehearsal.state import Grant, HubCertificate, RehearsalState
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
+    from certkit.wise.rehearsal.state import Grant, HubCertificate
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #f4f6f9; --surface: #fff; --ink: #172033; --quiet: #55607a; --edge: #7b879d;
@@ -83,20 +82,15 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """The addresses of the rehearsal that its pages show."""
+class Markup(str):
+    """HTML made by `_html`, which is inserted unescaped."""
 
-    web: str
-    api: str
-    api_mtls: str
-    client_secret_file: str
-    ca_file: str
+    __slots__ = ()
 
 
-def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
+def start(rehearsal: WiseRehearsal) -> Markup:
     """The start page: what the rehearsal is, and the steps of the migration."""
-    content = html(
+    content = _html(
         """<p>Practise the migration to client certificates here before you do it with Wise.</p>
 <dl>
 <dt>Web pages</dt><dd><code>{web}</code></dd>
@@ -116,20 +110,20 @@ def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
 <li>Call <code>{api_mtls}/v1/authenticated/playground</code> with the certificate and the token.</li>
 <li>Trigger failures with the <a href="/controls">controls</a>.</li>
 </ol>""",
-        web=places.web,
-        api=places.api,
-        api_mtls=places.api_mtls,
-        client_id=state.client_id,
-        secret=places.client_secret_file,
-        ca=places.ca_file,
+        web=rehearsal.web,
+        api=rehearsal.api,
+        api_mtls=rehearsal.api_mtls,
+        client_id=rehearsal.state.client_id,
+        secret=rehearsal.client_secret_file,
+        ca=rehearsal.ca_file,
     )
-    return _page("Rehearsal", content, now=now)
+    return _page("Rehearsal", content, rehearsal)
 
 
-def authorize(state: RehearsalState, asked: ConsentRequest, *, now: datetime) -> Markup:
+def authorize(rehearsal: WiseRehearsal, asked: Mapping[str, str]) -> Markup:
     """The authorization page: the user chooses an account, and grants or denies access."""
-    choices = joined(
-        html(
+    choices = _joined(
+        _html(
             '<label><input type="radio" name="profile" value="{id}"{checked}> {name} ({id})</label>',
             id=profile.id,
             name=profile.name,
@@ -137,7 +131,7 @@ def authorize(state: RehearsalState, asked: ConsentRequest, *, now: datetime) ->
         )
         for number, profile in enumerate(PROFILES)
     )
-    content = html(
+    content = _html(
         """<p>The application <strong>{client_id}</strong> asks for access to one of your accounts.
 You will then be redirected to <code>{redirect_uri}</code>.</p>
 <form method="post" action="/oauth/authorize/">
@@ -150,49 +144,49 @@ You will then be redirected to <code>{redirect_uri}</code>.</p>
 <button class="first" name="decision" value="grant">Give access</button>
 <button name="decision" value="deny">Cancel</button>
 </form>""",
-        client_id=state.client_id,
-        redirect_uri=asked.redirect_uri,
-        state=asked.state,
+        client_id=asked["client_id"],
+        redirect_uri=asked["redirect_uri"],
+        state=asked.get("state", ""),
         choices=choices,
     )
-    return _page("Give access to your account", content, now=now)
+    return _page("Give access to your account", content, rehearsal)
 
 
-def callback(address: str, *, now: datetime) -> Markup:
+def callback(rehearsal: WiseRehearsal, address: str) -> Markup:
     """The page at the built-in redirect URI: it shows what an application would have received."""
-    content = html(
+    content = _html(
         """<p>You would now be back in your application, which would read the code from this page's URL.
 Paste the whole URL where you are asked for it; the code works once, within 30 minutes.</p>
 <label for="address">The URL</label>
 <textarea id="address" rows="4" readonly>{address}</textarea>""",
         address=address,
     )
-    return _page("Back in your application", content, now=now)
+    return _page("Back in your application", content, rehearsal)
 
 
-def settings(state: RehearsalState, *, now: datetime) -> Markup:
+def settings(rehearsal: WiseRehearsal) -> Markup:
     """The settings page: which applications are linked."""
+    state = rehearsal.state
     linked = [each for each in state.grants if each.profile_id is not None and not each.is_revoked]
     rows = [(state.client_id, _profile(each), rfc3339(each.created)) for each in linked]
-    table = _table("Linked applications", ("Application", "Account", "Tokens issued"), rows)
-    nothing = html('<p class="quiet">No application is linked yet: grant access on the authorization page.</p>')
-    return _page("Settings", html("<h2>Linked applications</h2>\n{what}", what=table if rows else nothing), now=now)
+    nothing = "No application is linked yet: grant access on the authorization page."
+    table = _table("Linked applications", ("Application", "Account", "Tokens issued"), rows, nothing=nothing)
+    return _page("Settings", _html("<h2>Linked applications</h2>\n{table}", table=table), rehearsal)
 
 
-def hub(
-    state: RehearsalState, *, now: datetime, name: str = "", csr: str = "", refusal: CertkitError | None = None
-) -> Markup:
+def hub(rehearsal: WiseRehearsal, *, name: str = "", csr: str = "", refusal: CertkitError | None = None) -> Markup:
     """Developer Hub: the form for a CSR, with the rejected input if there was any, and the certificates."""
+    now = rehearsal.clock()
     rows = [
         (
-            html('<a href="{address}">{name}</a>', address=_certificate_address(each), name=each.name),
+            _html('<a href="{address}">{name}</a>', address=_certificate_address(each), name=each.name),
             each.serial,
             rfc3339(each.not_after),
-            html('<span class="{word}">{word}</span>', word=each.standing(now)),
+            _html('<span class="{word}">{word}</span>', word=each.standing(now)),
         )
-        for each in reversed(state.certificates)
+        for each in reversed(rehearsal.state.certificates)
     ]
-    content = html(
+    content = _html(
         """{refusal}
 <h2>Authentication</h2>
 <p><a href="/developer-hub/wise.ca-certificate.rehearsal.pem" download>Get Wise certificate</a>
@@ -211,17 +205,15 @@ def hub(
 {certificates}""",
         refusal=_refusal(refusal),
         name=name,
-        csr=lines(csr),
-        certificates=_table("Certificates", ("Name", "Serial number", "Expires", "Status"), rows)
-        if rows
-        else html('<p class="quiet">None yet.</p>'),
+        csr=_lines(csr),
+        certificates=_table("Certificates", ("Name", "Serial number", "Expires", "Status"), rows, nothing="None yet."),
     )
-    return _page("Developer Hub", content, now=now)
+    return _page("Developer Hub", content, rehearsal)
 
 
-def certificate(issued: HubCertificate, *, now: datetime, warnings: Sequence[Finding] = ()) -> Markup:
+def certificate(rehearsal: WiseRehearsal, issued: HubCertificate, *, warnings: Sequence[Finding] = ()) -> Markup:
     """A certificate, to be copied or downloaded."""
-    content = html(
+    content = _html(
         """<p>Copy the client certificate into a <code>.pem</code> file, or
 <a href="{address}.pem" download="{file}">download it</a>.</p>
 {warnings}
@@ -232,30 +224,31 @@ def certificate(issued: HubCertificate, *, now: datetime, warnings: Sequence[Fin
         address=_certificate_address(issued),
         file=f"{issued.serial}.pem",
         warnings=_findings("Notes on the CSR", warnings),
-        pem=lines(issued.pem),
+        pem=_lines(issued.pem),
         subject=issued.subject,
         end=rfc3339(issued.not_after),
-        standing=issued.standing(now),
+        standing=issued.standing(rehearsal.clock()),
     )
-    return _page(f"Certificate {issued.name}", content, now=now)
+    return _page(f"Certificate {issued.name}", content, rehearsal)
 
 
-def controls(state: RehearsalState, *, now: datetime) -> Markup:
+def controls(rehearsal: WiseRehearsal) -> Markup:
     """The controls that trigger failures; Wise has nothing like them."""
+    state, now = rehearsal.state, rehearsal.clock()
     tokens = [
         (
             each.kind,
             _profile(each),
             rfc3339(each.access_expires) if now < each.access_expires else "ended",
             "revoked" if each.is_revoked else rfc3339(each.refresh_expires) if each.refresh_expires else "none",
-            joined(_token_buttons(each, now)),
+            _joined(_token_buttons(each, now)),
         )
         for each in reversed(state.grants)
     ]
     live = [(each.name, each.serial, _button("revoke-certificate", each.serial, f"Revoke {each.name}"))
             for each in state.certificates if each.is_live(now)]  # fmt: skip
     hooks = [(each.name, each.trigger_on, each.url) for each in state.subscriptions]
-    content = html(
+    content = _html(
         """<p>Trigger the failures that happen to everyone eventually, and see how your programs react.</p>
 <h2>mTLS</h2>
 <p>{enforced}</p>
@@ -281,32 +274,50 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
         enforce=_button("relax", "", "Allow the plain API")
         if state.is_enforced
         else _button("enforce", "", "Enforce mTLS"),
-        tokens=_some("Tokens", ("Grant", "Account", "Access token until", "Refresh token until", "Change"), tokens),
-        live=_some("Live certificates", ("Name", "Serial number", "Change"), live),
+        tokens=_table("Tokens", ("Grant", "Account", "Access token until", "Refresh token until", "Change"), tokens),
+        live=_table("Live certificates", ("Name", "Serial number", "Change"), live),
         users=f"{len(state.users)} registered.",
-        hooks=_some("Webhook subscriptions", ("Name", "Event", "Address"), hooks),
+        hooks=_table("Webhook subscriptions", ("Name", "Event", "Address"), hooks),
     )
-    return _page("Controls of the rehearsal", content, now=now)
+    return _page("Controls of the rehearsal", content, rehearsal)
 
 
-def refused(refusal: CertkitError, *, now: datetime) -> Markup:
+def refused(rehearsal: WiseRehearsal, refusal: CertkitError) -> Markup:
     """The page that explains a refusal."""
-    return _page("Request refused", _refusal(refusal, heading="Reason"), now=now)
+    return _page("Request refused", _refusal(refusal, heading="Reason"), rehearsal)
 
 
-def missing(*, now: datetime) -> Markup:
+def missing(rehearsal: WiseRehearsal) -> Markup:
     """The page for a URL that does not exist."""
-    return _page("Page not found", html('<p>Back to the <a href="/">start page</a>.</p>'), now=now)
+    return _page("Page not found", _html('<p>Back to the <a href="/">start page</a>.</p>'), rehearsal)
 
 
-def _page(title: str, content: Markup, *, now: datetime) -> Markup:
-    return html(_PAGE, title=title, style=Markup(_STYLE), content=content, now=rfc3339(now))
+def _page(title: str, content: Markup, rehearsal: WiseRehearsal) -> Markup:
+    return _html(_PAGE, title=title, style=Markup(_STYLE), content=content, now=rfc3339(rehearsal.clock()))
+
+
+def _html(template: str, /, **values: object) -> Markup:
+    """Return the template with each `{name}` replaced; everything but Markup is escaped, without line breaks."""
+    return Markup(template.format_map({name: _safe(value) for name, value in values.items()}))
+
+
+def _safe(value: object) -> str:
+    return value if isinstance(value, Markup) else escape(printable(str(value)))
+
+
+def _joined(parts: Iterable[Markup]) -> Markup:
+    return Markup("\n".join(parts))
+
+
+def _lines(text: str) -> Markup:
+    """Return text of several lines, escaped and with its line breaks, for an element that preserves them."""
+    return Markup("\n".join(_safe(line) for line in text.splitlines()))
 
 
 def _refusal(refusal: CertkitError | None, *, heading: str = "Refused") -> Markup:
     if refusal is None:
         return Markup()
-    return html(
+    return _html(
         '<div class="refused" role="alert"><h2>{heading}</h2><p>{message}. {hint}</p>\n{findings}</div>',
         heading=heading,
         message=capitalised(refusal.message),
@@ -322,8 +333,8 @@ def _sentence(hint: str) -> str:
 def _findings(title: str, findings: Sequence[Finding]) -> Markup:
     if not findings:
         return Markup()
-    items = joined(
-        html(
+    items = _joined(
+        _html(
             "<li><code>{id}</code>: {message}. <em>{hint}</em></li>",
             id=each.id,
             message=each.message,
@@ -331,19 +342,18 @@ def _findings(title: str, findings: Sequence[Finding]) -> Markup:
         )
         for each in findings
     )
-    return html("<h3>{title}</h3>\n<ul>\n{items}\n</ul>", title=title, items=items)
+    return _html("<h3>{title}</h3>\n<ul>\n{items}\n</ul>", title=title, items=items)
 
 
-def _some(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
-    return _table(caption, heads, rows) if rows else html('<p class="quiet">None.</p>')
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
-    head = joined(html('<th scope="col">{head}</th>', head=head) for head in heads)
-    body = joined(
-        html("<tr>{cells}</tr>", cells=joined(html("<td>{cell}</td>", cell=cell) for cell in row)) for row in rows
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, nothing: str = "None.") -> Markup:
+    """Return a table, or a paragraph if it has no rows."""
+    if not rows:
+        return _html('<p class="quiet">{nothing}</p>', nothing=nothing)
+    head = _joined(_html('<th scope="col">{head}</th>', head=head) for head in heads)
+    body = _joined(
+        _html("<tr>{cells}</tr>", cells=_joined(_html("<td>{cell}</td>", cell=cell) for cell in row)) for row in rows
     )
-    return html(
+    return _html(
         '<div class="table" role="region" aria-label="{caption}" tabindex="0"><table>\n'
         "<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>",
         caption=caption,
@@ -360,7 +370,7 @@ def _token_buttons(grant: Grant, now: datetime) -> Iterable[Markup]:
 
 
 def _button(action: str, subject: str, text: str) -> Markup:
-    return html(
+    return _html(
         '<form class="inline" method="post" action="/controls"><input type="hidden" name="action" value="{action}">'
         '<input type="hidden" name="subject" value="{subject}"><button>{text}</button></form>',
         action=action,

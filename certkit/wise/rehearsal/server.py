@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import http.server
 import socket
 import socketserver
@@ -14,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import CertkitError, InputError
 from certkit.printable import printable, sentences
-from certkit.wise.rehearsal import api, mutual_tls, web
+from certkit.wise.rehearsal import api, mutual_tls, rehearsal, web
 from certkit.wise.rehearsal.messages import Reply, WebRequest, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
-    from certkit.wise.rehearsal.rehearsal import RehearsalParts
+    from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
-    Answer = Callable[[RehearsalParts, WebRequest], Reply]
+    Answer = Callable[[WiseRehearsal, WebRequest], Reply]
     Log = Callable[[str], None]
 
 HOST = "127.0.0.1"
@@ -68,7 +69,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = WebRequest(method=method, path=path, query=query, headers=headers, body=body)
         try:
-            return self.server.answer(request)
+            return self.server.answer(self.server.rehearsal, request)
         except CertkitError as error:
             self.server.log(sentences(error.message, error.hint))
             return failure(500, "server_error", error.message)
@@ -109,12 +110,12 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int) -> None:
+    rehearsal: WiseRehearsal
+    log: Log
+
+    def __init__(self, port: int, answer: Answer) -> None:
         super().__init__((HOST, port), _Handler)
-        self.answer: Callable[[WebRequest], Reply] = lambda _: failure(
-            503, "temporarily_unavailable", "The rehearsal has not begun"
-        )
-        self.log: Log = lambda _: None
+        self.answer = answer
 
     @property
     def port(self) -> int:
@@ -141,13 +142,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 class _MutualServer(_Server):
     """A listener that serves only clients with a valid client certificate."""
 
-    rehearsal: RehearsalParts | None = None
-
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, if its client certificate is valid."""
-        if self.rehearsal is None:
-            return
-        assert isinstance(request, socket.socket)  # noqa: S101  TCP servers have no other
         try:
             with mutual_tls.accepted(self.rehearsal, request, timeout=TIMEOUT_SECONDS) as stream:
                 _Handler(stream, client_address, self)  # type: ignore[arg-type]
@@ -173,14 +169,11 @@ class Listeners:
         )
 
     @contextlib.contextmanager
-    def serving(self, rehearsal: RehearsalParts, *, log: Log) -> Iterator[None]:
+    def serving(self, rehearsal: WiseRehearsal, *, log: Log) -> Iterator[None]:
         """Serve requests until the context ends; `log` gets a line for each, without secrets."""
-        self.api_mtls.rehearsal = rehearsal
-        answers: tuple[tuple[_Server, Answer], ...]
-        answers = ((self.web, web.answer), (self.api, api.plain), (self.api_mtls, api.mutual))
         with contextlib.ExitStack() as running:
-            for server, answer in answers:
-                server.answer = functools.partial(answer, rehearsal)
+            for server in (self.web, self.api, self.api_mtls):
+                server.rehearsal = rehearsal
                 server.log = lambda line: log(printable(line))
                 threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
                 running.callback(server.shutdown)
@@ -197,8 +190,9 @@ def listening(port: int) -> Iterator[Listeners]:
     with contextlib.ExitStack() as held:
         ports = (0, 0, 0) if port == 0 else (port, port + 1, port + 2)
         try:
-            pages, plain = (held.enter_context(_Server(each)) for each in ports[:2])
-            mutual = held.enter_context(_MutualServer(ports[2]))
+            pages = held.enter_context(_Server(ports[0], web.answer))
+            plain = held.enter_context(_Server(ports[1], api.plain))
+            mutual = held.enter_context(_MutualServer(ports[2], api.mutual))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(
@@ -206,3 +200,28 @@ def listening(port: int) -> Iterator[Listeners]:
                 hint="give another --port, or 0 for any free ports",
             ) from error
         yield Listeners(pages, plain, mutual)
+
+
+@contextlib.contextmanager
+def running(
+    directory: Path,
+    *,
+    port: int,
+    client_id: str | None = None,
+    redirect_uris: Sequence[str] = (),
+    clock: Callable[[], datetime],
+    log: Log,
+) -> Iterator[WiseRehearsal]:
+    """Run a new or resumed rehearsal on three ports from `port` on (0: free ones) until the context ends.
+
+    Raises:
+        InputError: if a port is in use, or the directory is in use, damaged or not a rehearsal's.
+    """
+    with (
+        listening(port) as listeners,
+        rehearsal.opened(
+            directory, listeners.addresses, client_id=client_id, redirect_uris=redirect_uris, clock=clock
+        ) as found,
+        listeners.serving(found, log=log),
+    ):
+        yield found

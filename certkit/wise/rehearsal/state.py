@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -57,6 +57,11 @@ class Grant:
     refresh_sha256: str | None = None
     refresh_expires: datetime | None = None
     is_revoked: bool = False
+
+    def is_of_use(self, now: datetime) -> bool:
+        """Whether its access token is valid, or can be renewed."""
+        may_be_renewed = self.refresh_expires is not None and not self.is_revoked and now < self.refresh_expires
+        return may_be_renewed or now < self.access_expires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +119,6 @@ class RehearsalState:
     certificates: tuple[HubCertificate, ...] = ()
     users: tuple[User, ...] = ()
     subscriptions: tuple[HubSubscription, ...] = ()
-
-    def grant(self, old: Grant | None, new: Grant, *, now: datetime) -> RehearsalState:
-        """Return the state with a grant in place of another one, without grants that are no longer needed."""
-        kept = [each for each in self.grants if each is not old and _is_of_use(each, now)]
-        return replace(self, grants=(*kept, new)[-MAX_REMEMBERED:])
-
-
-def _is_of_use(grant: Grant, now: datetime) -> bool:
-    may_be_renewed = grant.refresh_expires is not None and not grant.is_revoked and now < grant.refresh_expires
-    return may_be_renewed or now < grant.access_expires
 
 
 def new_token() -> str:

@@ -8,18 +8,17 @@ import functools
 import json
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cryptography import x509
 
 from certkit.csr import build as csrs
-from certkit.policy import catalogue
 from certkit.secret import Secret
 from certkit.wise.rehearsal import api, authority, server, web
 from certkit.wise.rehearsal.messages import Reply, WebRequest
-from certkit.wise.rehearsal.pages import Places
-from certkit.wise.rehearsal.rehearsal import RehearsalParts
+from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 from certkit.wise.rehearsal.state import RehearsalState
 from certkit.x509.names import SubjectOptions
 from tests.pki import NOW, Pair, new_key
@@ -28,6 +27,8 @@ from tests.report import page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    from certkit.wise.rehearsal.state import HubSubscription
 
 WEB = "http://127.0.0.1:8790"
 REDIRECT_URI = "http://127.0.0.1:9000/callback"
@@ -42,33 +43,41 @@ def authorities() -> tuple[authority.CertifiedKey, authority.CertifiedKey]:
     return ca, authority.server(ca, now=NOW)
 
 
+class InMemory(WiseRehearsal):
+    """A rehearsal without a directory, and what was kept and notified."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(path=Path("nowhere"), web=WEB, api="", api_mtls="", signer=None, **parts)
+        self.kept: list[RehearsalState] = []
+        self.notified: list[HubSubscription] = []
+
+    def keep(self, state: RehearsalState) -> None:
+        """Keep the state in memory."""
+        self.kept.append(state)
+
+    def notify(self, subscription: HubSubscription) -> str:
+        """Deliver nothing."""
+        self.notified.append(subscription)
+        return "delivered: the webhook answered 200"
+
+
 @dataclass
 class Stage:
-    """A rehearsal, the time there, what was kept of it, and what was logged."""
+    """A rehearsal, the time there, and what was logged."""
 
     now: datetime = NOW
-    kept: list[RehearsalState] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    notified: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         ca, server_pair = authorities()
-        places = Places(web=WEB, api="", api_mtls="", client_secret_file="secret", ca_file="ca.pem")
-        self.rehearsal = RehearsalParts(
+        self.rehearsal = InMemory(
             state=RehearsalState(client_id="acme-client-id", redirect_uris=(REDIRECT_URI,)),
-            places=places,
-            policy=catalogue.load("wise-sandbox"),
             ca=ca,
             server=server_pair,
             client_secret=Secret(SECRET.encode()),
             clock=lambda: self.now,
-            keep=self.kept.append,
-            notify=self._notify,
         )
-
-    def _notify(self, subscription, body):
-        self.notified.append((subscription.url, json.loads(body)))
-        return "delivered: the webhook answered 200"
+        self.kept = self.rehearsal.kept
 
     # The API
 

@@ -8,14 +8,14 @@ import stat
 import pytest
 
 from certkit.errors import InputError
-from certkit.wise.rehearsal import folder
+from certkit.wise.rehearsal import rehearsal
 from tests.conftest import openssl
 from tests.pki import DAY, NOW
 from tests.wise.rehearsal.stage import Stage, csr
 
 
-def opened(path, **options):
-    return folder.opened(path, **{"now": NOW, **options})
+def opened(path, now=NOW, **options):
+    return rehearsal.opened(path, ("", "", ""), clock=lambda: now, **options)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cryptography import x509
 from certkit.findings import Status
 from certkit.policy import catalogue
 from certkit.wise import deliveries
-from certkit.wise.rehearsal import api, folder, notify
+from certkit.wise.rehearsal import api, rehearsal
 from certkit.wise.rehearsal.messages import WebRequest
 from tests import pki
 from tests.pki import NOW
@@ -53,8 +53,7 @@ def test_a_subscription_is_made_and_tested(stage, token):
     assert made == {**ASKED, "id": made["id"]}
     tested = post(stage, token, f"{PATH}/{made['id']}/test-notifications")
     assert (tested.status, document(tested)["rehearsal"]) == (202, "delivered: the webhook answered 200")
-    [(url, body)] = stage.notified
-    assert (url, body["event_type"]) == ("https://127.0.0.1:9443/hook", "transfers#state-change")
+    assert [each.url for each in stage.rehearsal.notified] == ["https://127.0.0.1:9443/hook"]
 
 
 def test_who_may_not_subscribe(stage, token):
@@ -92,12 +91,13 @@ def test_what_cannot_be_subscribed_to(stage, token, body):
 
 def test_a_notification_arrives_with_a_client_certificate(tmp_path, root):
     """At a server that demands one of the rehearsal's CA; signed with the key that the rehearsal's policy publishes."""
-    with folder.opened(tmp_path / "rehearsal", now=NOW) as held:
+    addresses = ("https://a.test", "https://b.test", "https://c.test")
+    with rehearsal.opened(tmp_path / "rehearsal", addresses, clock=lambda: NOW) as held:
         certificate, key = root.issue(extensions=(pki.SERVER,)).write(tmp_path, "server")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(held.path / "rehearsal-ca.pem")
+        context.load_verify_locations(held.ca_file)
         seen, headers = [], {}
 
         class Hook(http.server.BaseHTTPRequestHandler):
@@ -120,19 +120,25 @@ def test_a_notification_arrives_with_a_client_certificate(tmp_path, root):
             post(stage, document(stage.token(grant_type="client_credentials"))["access_token"],
                  body={**ASKED, "delivery": delivery})  # fmt: skip
             [subscription] = stage.rehearsal.state.subscriptions
-            assert notify.notify(held.path, subscription, b"{}") == "delivered: the webhook answered 204"
-            written = held.write_policy(web="https://a.test", api="https://b.test", api_mtls="https://c.test")
-            key = catalogue.load(str(written)).webhooks.signing_key.encode()
+            assert held.notify(subscription) == "delivered: the webhook answered 204"
+            key = catalogue.load(str(held.policy_file)).webhooks.signing_key.encode()
     assert headers["X-Test-Notification"] == "true"
     assert headers["X-Delivery-Id"]
-    assert deliveries.verify(b"{}", headers["X-Signature-SHA256"], key).status is Status.OK
-    assert deliveries.verify(b"{ }", headers["X-Signature-SHA256"], key).status is Status.CRITICAL
-    assert seen == [("CN=webhooks\\, not Wise,O=certkit rehearsal", "/hook?x=1", b"{}")]
+    [(subject, path, body)] = seen
+    assert (subject, path) == ("CN=webhooks\\, not Wise,O=certkit rehearsal", "/hook?x=1")
+    assert json.loads(body) == {
+        "subscription_id": subscription.id,
+        "event_type": "transfers#state-change",
+        "sent_at": "2026-11-23T12:00:00Z",
+        "data": {"test": True, "from": "certkit rehearsal, not Wise"},
+    }
+    assert deliveries.verify(body, headers["X-Signature-SHA256"], key).status is Status.OK
+    assert deliveries.verify(body + b"\n", headers["X-Signature-SHA256"], key).status is Status.CRITICAL
 
 
 def test_a_webhook_that_is_not_there_is_told(tmp_path, stage, token):
     """The rehearsal says what went wrong."""
     post(stage, token, body={**ASKED, "delivery": {**ASKED["delivery"], "url": "https://127.0.0.1:1/"}})
     [subscription] = stage.rehearsal.state.subscriptions
-    with folder.opened(tmp_path / "rehearsal", now=NOW) as held:
-        assert "refused" in notify.notify(held.path, subscription, b"{}")
+    with rehearsal.opened(tmp_path / "rehearsal", ("", "", ""), clock=lambda: NOW) as held:
+        assert "refused" in held.notify(subscription)
