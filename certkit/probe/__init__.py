@@ -9,6 +9,7 @@ sees neither the client certificate nor a request.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -129,31 +130,19 @@ def probe(
     Raises:
         InputError: if TLS does not support the type of the key, or the proxy's address or the token is malformed.
     """
-    client = ClientSide(credentials.chain, now)
-    request = http.HttpRequest(method="GET", url="", headers=_headers(token))
-    way = proxies.choose(where, proxy)
-    probing = _Probing(where, client, request, way, anchors, addresses)
+    headers = {}
+    if token is not None:
+        if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):  # RFC 6750 section 2.1
+            raise InputError("the token is malformed", hint="put the access token alone on one line")
+        headers["Authorization"] = f"Bearer {token.reveal().decode('ascii')}"
+    client, request = ClientSide(credentials.chain, now), http.HttpRequest(method="GET", url="", headers=headers)
+    probing = _Probing(where, client, request, proxies.choose(where, proxy), anchors, addresses)
     connecting.run(probing.run(tls.strict_context(credentials), timeout))
     return probing.result()
 
 
 _BAD = frozenset({Status.CRITICAL, Status.UNKNOWN})
 _TARGET_HINT = "give https://HOST/PATH or HOST[:PORT]"
-
-
-def _headers(token: Secret | None) -> dict[str, str]:
-    """Return the headers of the request.
-
-    Raises:
-        InputError: if the token is malformed (RFC 6750 section 2.1).
-    """
-    import re
-
-    if token is None:
-        return {}
-    if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):
-        raise InputError("the token is malformed", hint="put the access token alone on one line")
-    return {"Authorization": f"Bearer {token.reveal().decode('ascii')}"}
 
 
 @dataclass(slots=True)
@@ -176,15 +165,15 @@ class _Probing:
         """Return all that was found; checks that were not reached are skipped, but the certificate's is unknown."""
         missing = {check: skipped(check, "not reached") for check in CHECKS}
         missing["client-certificate"] = unknown("client-certificate", "not reached", "see the other checks")
-        has_shaken = self.channel is not None and bool(self.chain)
-        asks = self.channel is not None and self.channel.wants_certificate
+        shaken = self.channel if self.chain else None
+        asking = self.channel if self.channel and self.channel.wants_certificate else None
         return Probe(
             target=self.where,
             subject=self.client.leaf.subject.text,
             findings=tuple((missing | self.found)[check] for check in CHECKS),
-            tls_version=self.channel.tls_version if self.channel and has_shaken else None,
-            cipher=self.channel.cipher if self.channel and has_shaken else None,
-            accepted_cas=tuple(each.text for each in self.channel.accepted_cas) if self.channel and asks else None,
+            tls_version=shaken.tls_version if shaken else None,
+            cipher=shaken.cipher if shaken else None,
+            accepted_cas=tuple(each.text for each in asking.accepted_cas) if asking else None,
             server_chain=self.chain,
             client_not_after=self.client.leaf.dates()[1],
             http_status=self.http_status,
@@ -236,9 +225,9 @@ class _Probing:
             message = "not checked: the server is not trusted, so no certificate was sent"
             self._add(unknown("client-certificate", message, "check the server's certificate and --ca first"))
         except tls.HandshakeEndedError as error:
-            asks = channel.wants_certificate
-            if "server-chain" in self.found and (asks or judge.is_about_certificates(error.alert)):
-                self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks))
+            client = self._client(channel)
+            if "server-chain" in self.found and (client.asks or judge.is_about_certificates(error.alert)):
+                self._add(judge.ended(error, client))
             else:
                 self._add(critical("connect", error.message, judge.ALERT_HINT))
         except connecting.NetError as error:
@@ -279,26 +268,26 @@ class _Probing:
             async with connecting.step("the answer", deadline):
                 answer = await exchange.run(channel)
         except (tls.HandshakeEndedError, http.NoAnswerError) as error:
-            asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-            self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
-            if not asks:
+            client = self._client(channel)
+            self._add(judge.ended(error, client))
+            if not client.asks:
                 self._add(unknown("http", error.message, error.hint))
         except InputError as error:
             self._add(self._failed_step(error, "http"))
             if judge.says_more_than_certificates(exchange.status):
-                asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-                self._add(judge.accepted(self.client, asks=asks, is_sure=is_sure))
+                self._add(judge.accepted(self._client(channel)))
         else:
             channel.close()
-            self._judge_answer(answer, channel)
+            self.http_status = answer.status
+            has_token = "Authorization" in self.request.headers
+            message = judge.from_header(answer, self.addresses) if self.addresses else None
+            self._add(message or judge.from_response(answer, self._client(channel)))
+            self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
 
-    def _judge_answer(self, answer: http.HttpAnswer, channel: tls.Channel) -> None:
-        self.http_status = answer.status
-        has_token = "Authorization" in self.request.headers
+    def _client(self, channel: tls.Channel) -> ClientSide:
+        """Return the client's side of the connection as it is now."""
         asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-        message = judge.from_header(answer, self.addresses) if self.addresses else None
-        self._add(message or judge.from_response(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
-        self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
+        return replace(self.client, accepts=channel.accepted_cas, asks=asks, is_sure=is_sure)
 
     @staticmethod
     def _failed_step(error: InputError, check: str) -> Finding:

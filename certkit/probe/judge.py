@@ -7,7 +7,7 @@ the server names, the chain that was sent) before anything that can only be gues
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -63,10 +63,17 @@ _CLEAR = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class ClientSide:
-    """The client's chain, its own certificate first, and the local time."""
+    """The client's chain, its own certificate first, the local time, and what is known of the server's request for it.
+
+    `accepts` are the CAs that the server names, and `asks` is whether it has asked for a certificate. Without
+    `is_sure`, it might have asked after the request, and could not.
+    """
 
     chain: Sequence[Certificate]
     now: datetime
+    accepts: Sequence[Name] = ()
+    asks: bool = False
+    is_sure: bool = True
 
     @property
     def leaf(self) -> Certificate:
@@ -82,11 +89,10 @@ class ClientSide:
             return f"it is not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
         return "", ""
 
-    def problem(self, accepts: Sequence[Name], there: datetime | None = None) -> tuple[str, str]:
+    def problem(self, there: datetime | None = None) -> tuple[str, str]:
         """Return why a server may refuse it, from local facts, and a hint; empty if nothing is wrong.
 
-        `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
-        certificate is not valid by the server's.
+        `there` is what the server's clock says. The clocks are blamed only if the certificate is not valid by it.
         """
         if any(problem := self.date_problem()):
             return problem
@@ -94,14 +100,15 @@ class ClientSide:
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
         issuers, issuer = {each.issuer.key for each in self.chain}, self.leaf.issuer.text
-        if accepts and issuers.isdisjoint(each.key for each in accepts):
-            shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
+        if self.accepts and issuers.isdisjoint(each.key for each in self.accepts):
+            shown = "; ".join(each.text for each in self.accepts[:3])
+            shown += "; and others" if len(self.accepts) > 3 else ""
             why = f"it was issued by {issuer}, and the server accepts only {shown}"
             return why, "check that the certificate and the host belong to the same environment"
         begin, end = self.leaf.dates()
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock ({rfc3339(there)})", "compare both clocks"
-        if not accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
+        if not self.accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
             hint = (
                 f"it was sent without intermediates: if its issuer, {issuer}, is an intermediate CA, add that to --cert"
             )
@@ -109,15 +116,12 @@ class ClientSide:
         return "", ""
 
 
-def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding:
-    """Return the finding if the server accepted the certificate, or never asked for one.
-
-    Without `is_sure`, it might have asked after the request, and could not.
-    """
-    if not asks and not is_sure:
+def accepted(client: ClientSide) -> Finding:
+    """Return the finding if the server accepted the certificate, or never asked for one."""
+    if not client.asks and not client.is_sure:
         hint = "probe a URL for which the server requests the certificate during the handshake, or update pyOpenSSL"
         return unknown(_CHECK, "cannot tell: the server may request the certificate only after the HTTP request", hint)
-    if not asks:
+    if not client.asks:
         hint = "check the host: its response says nothing about the certificate"
         return warning(_CHECK, "the server does not request a client certificate", hint)
     _, end = client.leaf.dates()
@@ -136,16 +140,16 @@ def rejection(alert: str) -> str:
     return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
-def ended(error: NetError, client: ClientSide, accepts: Sequence[Name], *, asks: bool, is_sure: bool = True) -> Finding:
+def ended(error: NetError, client: ClientSide) -> Finding:
     """Return the finding if the server ended the connection in the handshake, or before responding."""
     alert = getattr(error, "alert", "")
-    if alert in _ALERTS and (asks or alert != "handshake failure"):
-        problem = client.date_problem() if alert in _CLEAR else client.problem(accepts)
+    if alert in _ALERTS and (client.asks or alert != "handshake failure"):
+        problem = client.date_problem() if alert in _CLEAR else client.problem()
         return _refused(rejection(alert), problem, _ALERTS[alert][1])
-    if not asks:
-        return accepted(client, asks=False, is_sure=is_sure)
+    if not client.asks:
+        return accepted(client)
     hint = "ask the partner: their server's log has the reason"
-    return _refused(error.message, client.problem(accepts), hint, verdict="probably refused")
+    return _refused(error.message, client.problem(), hint, verdict="probably refused")
 
 
 def _refused(message: str, problem: tuple[str, str], guess: str, *, verdict: str = "refused") -> Finding:
@@ -159,15 +163,13 @@ def says_more_than_certificates(status: int | None) -> bool:
     return status is not None and status >= 200 and status not in CERTIFICATE_STATUSES
 
 
-def from_response(
-    answer: HttpAnswer, client: ClientSide, accepts: Sequence[Name], *, asks: bool, is_sure: bool = True
-) -> Finding:
+def from_response(answer: HttpAnswer, client: ClientSide) -> Finding:
     """Return the finding for an HTTP response, by which some gateways refuse certificates (nginx: 400 and HTML)."""
-    if not asks and _CANNOT_ASK.search(answer.body):
-        return accepted(client, asks=False, is_sure=False)
-    if not asks or answer.status not in CERTIFICATE_STATUSES:
-        return accepted(client, asks=asks, is_sure=is_sure)
-    problem = client.problem(accepts, date_of(answer))
+    if not client.asks and _CANNOT_ASK.search(answer.body):
+        return accepted(replace(client, is_sure=False))
+    if not client.asks or answer.status not in CERTIFICATE_STATUSES:
+        return accepted(client)
+    problem = client.problem(date_of(answer))
     if answer.status == 496 or _NOT_SENT.search(answer.body):
         message = f"HTTP {answer.status}, the gateway received no certificate, but requires one"
         return _refused(message, problem, "the gateway may accept other key types only")

@@ -315,13 +315,13 @@ def test_an_address_without_client_certificates(late, root, client):
 
 def test_where_a_later_request_could_not_be_answered(root, client):
     """The verdict is unknown then, so the probe guard refuses to activate."""
-    side = judge.ClientSide((client.value,), NOW)
+    side = judge.ClientSide((client.value,), NOW, is_sure=False)
     answer = http.HttpAnswer(status=200, headers={}, body=b"")
     refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
     for found in (
-        judge.from_response(answer, side, (), asks=False, is_sure=False),
-        judge.from_response(refusal, side, (), asks=False),
-        judge.ended(connecting.NetError("it ended", hint=""), side, (), asks=False, is_sure=False),
+        judge.from_response(answer, side),
+        judge.from_response(refusal, judge.ClientSide((client.value,), NOW)),
+        judge.ended(connecting.NetError("it ended", hint=""), side),
     ):
         assert (found.status.value, found.message.partition(":")[0]) == ("unknown", "cannot tell")
 
@@ -432,16 +432,16 @@ def test_what_can_be_probed(text, url):
 )
 def test_a_certificate_of_a_minute_ago(root, alert, hint):
     """Clocks are blamed only if the alert is about dates."""
-    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).value,), NOW)
+    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).value,), NOW, asks=True)
     ended = tls.HandshakeEndedError("it ended", hint="", alert=alert)
-    found = judge.ended(ended, young, (), asks=True)
+    found = judge.ended(ended, young)
     assert (found.status.value, found.hint.startswith(hint)) == ("critical", True), found.hint
 
 
 def test_an_expired_certificate_is_renewed(root):
     """The dates of the certificate are the reason, as far as this machine knows."""
-    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).value,), NOW)
-    found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
+    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).value,), NOW, asks=True)
+    found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old)
     assert "certificate expired): it expired on " in found.message
     assert found.hint == "renew it"
 
@@ -450,7 +450,7 @@ def refusal(chain, accepts=(), there=None):
     """Return the reason and hint for an HTTP refusal that gives no reason."""
     headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     answer = http.HttpAnswer(status=495, headers=headers, body=b"")
-    found = judge.from_response(answer, judge.ClientSide(chain, NOW), accepts, asks=True)
+    found = judge.from_response(answer, judge.ClientSide(chain, NOW, accepts, asks=True))
     return f"{found.message.removeprefix('refused: HTTP 495, the gateway rejected the certificate')} -> {found.hint}"
 
 
