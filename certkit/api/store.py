@@ -694,11 +694,11 @@ class IdentityStore:
         from certkit.csr.keyfile import silent
 
         with self._handle.use() as opened:
-            reached = run(
+            found = run(
                 opened,
                 require_name(name),
                 self._machine,
-                policy=_policy_at_wise(environment, policy),
+                policy_name=_policy_at_wise(environment, policy),
                 client_secret=secret_source(client_secret, self._handle),
                 ca=ca,
                 certificate=certificate,
@@ -714,7 +714,7 @@ class IdentityStore:
                 profile_id=profile_id,
                 key_type=key_type,
             )
-            return WiseSetup.of(reached)
+            return WiseSetup.of(found)
 
     def wise_check(
         self, sandbox: str, production: str, *, online: bool = False, timeout: float = arguments.TIMEOUT_SECONDS

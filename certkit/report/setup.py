@@ -18,14 +18,14 @@ _LABEL_WIDTH = len("later")
 _STEP_WIDTH = max(map(len, Step))
 
 
-def document(found: Situation, *, command: str, url: str | None, changed: bool) -> dict[str, Any]:
-    """The situation as JSON; `url` is the page where access is granted."""
+def document(found: Situation, *, command: str) -> dict[str, Any]:
+    """The situation as JSON."""
     return {
         "identity": found.identity.name,
         "environment": found.environment,
         "done": [step.value for step in found.done],
-        "next": {"step": found.next.value, "message": guide.advice(found), "command": command, "url": url},
-        "changed": changed,
+        "next": {"step": found.next.value, "message": guide.advice(found), "command": command, "url": found.url},
+        "changed": found.changed,
         "status": status(found).value,
     }
 
@@ -35,7 +35,7 @@ def status(found: Situation) -> Status:
     return Status.OK if found.is_answered else Status.UNKNOWN
 
 
-def text(found: Situation, *, command: str, url: str | None, paint: Callable[[str, Status], str]) -> str:
+def text(found: Situation, *, command: str, paint: Callable[[str, Status], str]) -> str:
     """The situation as text: what is done, next and later, with the page or the command for the next step."""
     lines = [f"{found.identity.name} for {printable(found.policy.title)}"]
     done = found.done
@@ -49,8 +49,8 @@ def text(found: Situation, *, command: str, url: str | None, paint: Callable[[st
         lines += ["The set-up is complete. Last step: schedule reminders:", f"  {printable(command)}"]
         return "".join(f"{line}\n" for line in lines)
     lines.append(f"Next: {printable(guide.advice(found))}.")
-    if url is not None:
-        lines.append(url)
+    if found.url is not None:
+        lines.append(found.url)
     if found.next is Step.REQUEST:
         steps = (*found.policy.portal.request_steps, *found.policy.portal.trust_steps)
         lines += [f"  {number}. {printable(step)}" for number, step in enumerate(steps, 1)]

@@ -47,7 +47,9 @@ _USABLE = (State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS)
 class Situation:
     """The progress of an identity.
 
-    `token` is one that works or can be refreshed, and `is_answered` is True if a call succeeded.
+    `token` is one that works or can be refreshed, and `is_answered` is True if a call succeeded. `changed` is whether
+    the run that returned this has changed anything, and `url` is the page where access is granted, if it asked for
+    access.
     """
 
     identity: StoredIdentity
@@ -58,6 +60,8 @@ class Situation:
     token: Kept | None
     skips_oauth: bool
     is_answered: bool = False
+    changed: bool = False
+    url: str | None = None
 
     @property
     def environment(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from certkit.wise.rehearsal import folder, notify
+from certkit.wise.rehearsal import rehearsal
 from certkit.wise.rehearsal.state import HubSubscription
 from tests import pki, tls_servers
 from tests.conftest import require_program
@@ -237,7 +237,7 @@ def test_an_odd_answer_is_told(certkit, body, code):
 
 def test_the_bundle_and_the_snippet_make_nginx_let_in_wise_and_nobody_else(certkit, tmp_path, root):
     """`nginx -t` is content; a real handshake of the rehearsal's notifier goes through, and the check is ok."""
-    with folder.opened(tmp_path / "rehearsal", now=NOW) as held:
+    with rehearsal.opened(tmp_path / "rehearsal", ("", "", ""), clock=lambda: NOW) as held:
         shown = certkit("wise", "ca", held.path / "rehearsal-ca.pem", "--out", "hook ca.pem")
         assert shown.out == (
             "# In the server block for Wise's webhooks, beside its own ssl_certificate:\n"
@@ -249,7 +249,7 @@ def test_the_bundle_and_the_snippet_make_nginx_let_in_wise_and_nobody_else(certk
             checked = certkit(
                 "wise", "webhook", "check", f"https://localhost:{port}/hook", "--ca", "root.pem", "--json"
             )
-            called = notify.notify(held.path, _subscription(f"https://127.0.0.1:{port}/hook"), b"{}")
+            called = held.notify(_subscription(f"https://127.0.0.1:{port}/hook"))
     assert called == "delivered: the webhook answered 204"
     assert (checked.code, checked.json["status"]) == (0, "ok")
     assert [each["id"] for each in checked.json["checks"]] == ["client-certificate", "client-certificate"]

@@ -58,15 +58,15 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     is_named = click.get_current_context().get_parameter_source("store_uri") is ParameterSource.COMMANDLINE
     command = functools.partial(guide.command, store_uri=store.uri if is_named else None)
 
-    def show(found: Situation, url: str | None = None) -> None:
-        output.text(report.text(found, command=command(found), url=url, paint=output.paint))
+    def show(found: Situation) -> None:
+        output.text(report.text(found, command=command(found), paint=output.paint))
 
     pasted = options.pop("redirect_url")
-    reached = guided.run(
+    found = guided.run(
         store,
         require_name(name),
         machine(output.warn),
-        policy=policy_of(environment=options.pop("environment"), policy_name=options.pop("policy_name")),
+        policy_name=policy_of(environment=options.pop("environment"), policy_name=options.pop("policy_name")),
         client_secret=functools.partial(inputs.client_secret, file),
         required_secret=functools.partial(inputs.required_client_secret, file),
         redirect_url=None if pasted is None else inputs.typed(pasted),
@@ -79,10 +79,9 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
         subject={each: options.pop(each) for each in inputs.SUBJECT_OPTIONS},
         **options,
     )
-    inputs.policy(reached.situation.identity.record.settings.policy)  # warns if the environment is retired
+    inputs.policy(found.identity.record.settings.policy)  # warns if the environment is retired
     if output.as_json:
-        found = reached.situation
-        output.document(report.document(found, command=command(found), url=reached.url, changed=reached.changed))
+        output.document(report.document(found, command=command(found)))
     elif not output.quiet:
-        show(reached.situation, reached.url)
+        show(found)
     return 0
