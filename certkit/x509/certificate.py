@@ -7,6 +7,7 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 from __future__ import annotations
 
 import functools
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from certkit.errors import InputError
@@ -15,11 +16,11 @@ from certkit.x509 import der as tlv
 from certkit.x509 import foreign, moments, oids, pem
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
     SignedKey,
+    extension_value,
     name_deviations,
     take,
     take_explicit,
@@ -127,7 +128,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
         return _Parts(version, serial, fields, (dates[0], dates[1]), extensions, tuple(wrong))
 
-    @once
+    @cached_property
     def _fields(self) -> list[tlv.Node]:
         """Serial number, algorithm, issuer, validity, subject and key; found faster in what the library has read."""
         if self._loaded is None or "_parts" in self.__dict__:
@@ -139,23 +140,23 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         """The version as people count it: 1, 2 or 3."""
         return self._parts.version
 
-    @once
+    @property
     def serial(self) -> int:
         """The serial number, which may be negative or zero."""
         _, _, start, end = self._fields[0]
         return int.from_bytes(self.der[start:end], signed=True)
 
-    @once
+    @cached_property
     def issuer(self) -> Name:
         """The name of the issuer."""
         return Name.of(self.bytes_of(self._fields[2]))
 
-    @once
+    @cached_property
     def subject(self) -> Name:
         """The name of the subject."""
         return Name.of(self.bytes_of(self._fields[4]))
 
-    @once
+    @cached_property
     def is_self_issued(self) -> bool:
         """Whether subject and issuer are the same name (section 6.1)."""
         return self.subject == self.issuer or self.subject.key == self.issuer.key
@@ -168,7 +169,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         names = self.subject_alt_name
         return "" if names is None or isinstance(names, Unreadable) else ", ".join(map(str, names))
 
-    @once
+    @cached_property
     def brief_name(self) -> str:
         """A short name for messages, available even if the certificate is broken."""
         try:
@@ -176,12 +177,12 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         except InputError:
             return "a certificate that cannot be read"
 
-    @once
+    @property
     def not_before(self) -> datetime | Unreadable:
         """The moment from which the certificate is valid."""
         return self._moment("not_valid_before_utc", 0)
 
-    @once
+    @property
     def not_after(self) -> datetime | Unreadable:
         """The last moment at which the certificate is valid."""
         return self._moment("not_valid_after_utc", 1)
@@ -208,11 +209,11 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             raise InputError(f"a date of the certificate of {self.brief_name} cannot be read", hint=hint)
         return begin, end
 
-    @once
+    @cached_property
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
 
-    @once
+    @property
     def validity_problems(self) -> tuple[str, ...]:
         """The rules that the form of the dates breaks (section 4.1.2.5)."""
         found = []
@@ -234,7 +235,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         *_, bits = tlv.children(self.spki, *tlv.only(self.spki, SEQUENCE))
         return self.spki[bits[2] + 1 : bits[3]]
 
-    @once
+    @cached_property
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
         from certkit.x509.spki import Algorithm
@@ -244,55 +245,49 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    basic_constraints: ExtensionValue[kinds.BasicConstraints] = once(
-        lambda self: self.values.get(oids.BASIC_CONSTRAINTS)
-    )
+    basic_constraints: ExtensionValue[kinds.BasicConstraints] = extension_value(oids.BASIC_CONSTRAINTS)
     """Whether the certificate is a CA's (section 4.2.1.9); None without the extension."""
 
-    @once
+    @property
     def is_ca(self) -> bool:
         """Whether the certificate says that it is a CA's."""
         constraints = self.basic_constraints
         return bool(constraints and constraints.ca)
 
-    key_usage: ExtensionValue[frozenset[str]] = once(lambda self: self.values.get(oids.KEY_USAGE))
+    key_usage: ExtensionValue[frozenset[str]] = extension_value(oids.KEY_USAGE)
     """The key usages by their names in section 4.2.1.3."""
-    extended_key_usage: ExtensionValue[tuple[str, ...]] = once(lambda self: self.values.get(oids.EXTENDED_KEY_USAGE))
+    extended_key_usage: ExtensionValue[tuple[str, ...]] = extension_value(oids.EXTENDED_KEY_USAGE)
     """The extended key usages as dotted identifiers (section 4.2.1.12)."""
-    name_constraints: ExtensionValue[kinds.NameConstraints] = once(lambda self: self.values.get(oids.NAME_CONSTRAINTS))
+    name_constraints: ExtensionValue[kinds.NameConstraints] = extension_value(oids.NAME_CONSTRAINTS)
     """The names that a CA may give (section 4.2.1.10)."""
-    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = once(
-        lambda self: self.values.get(oids.CERTIFICATE_POLICIES)
+    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = extension_value(
+        oids.CERTIFICATE_POLICIES
     )
     """The certificate policies (section 4.2.1.4)."""
-    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = once(
-        lambda self: self.values.get(oids.POLICY_CONSTRAINTS)
-    )
+    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = extension_value(oids.POLICY_CONSTRAINTS)
     """The policy constraints (section 4.2.1.11)."""
-    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = once(
-        lambda self: self.values.get(oids.POLICY_MAPPINGS)
-    )
+    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = extension_value(oids.POLICY_MAPPINGS)
     """The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."""
-    inhibit_any_policy: ExtensionValue[int] = once(lambda self: self.values.get(oids.INHIBIT_ANY_POLICY))
+    inhibit_any_policy: ExtensionValue[int] = extension_value(oids.INHIBIT_ANY_POLICY)
     """After how many certificates anyPolicy ends (section 4.2.1.14)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
-        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = extension_value(
+        oids.AUTHORITY_KEY_IDENTIFIER
     )
     """Which key of the issuer signed (section 4.2.1.1)."""
-    subject_key_identifier: ExtensionValue[bytes] = once(lambda self: self.values.get(oids.SUBJECT_KEY_IDENTIFIER))
+    subject_key_identifier: ExtensionValue[bytes] = extension_value(oids.SUBJECT_KEY_IDENTIFIER)
     """The identifier of the certificate's own key (section 4.2.1.2)."""
-    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = once(
-        lambda self: self.values.get(oids.CRL_DISTRIBUTION_POINTS)
+    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = extension_value(
+        oids.CRL_DISTRIBUTION_POINTS
     )
     """Where the CRLs are (section 4.2.1.13)."""
-    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = once(
-        lambda self: self.values.get(oids.AUTHORITY_INFORMATION_ACCESS)
+    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = extension_value(
+        oids.AUTHORITY_INFORMATION_ACCESS
     )
     """Where OCSP and the issuer's certificate are (section 4.2.2.1)."""
-    tls_features: ExtensionValue[tuple[int, ...]] = once(lambda self: self.values.get(oids.TLS_FEATURES))
+    tls_features: ExtensionValue[tuple[int, ...]] = extension_value(oids.TLS_FEATURES)
     """The TLS extensions that a server with this certificate must support (RFC 7633)."""
 
-    @once
+    @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the certificate breaks although it can be read, in the order of its fields.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.printable import decimal
@@ -10,12 +11,12 @@ from certkit.x509 import der as tlv
 from certkit.x509 import foreign, moments, oids
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
     ReadExtensions,
     Signed,
+    extension_value,
     name_deviations,
     read_extensions,
     take,
@@ -47,12 +48,12 @@ class RevokedEntry:
         self._data, self._date, self._list = data, date, extensions
         self.serial = serial
 
-    @once
+    @cached_property
     def date(self) -> datetime | Unreadable:
         """Since when the certificate is revoked."""
         return moments.read(self._date[0], self._data[self._date[2] : self._date[3]])[0]
 
-    @once
+    @cached_property
     def _read(self) -> ReadExtensions:
         return ((), ()) if self._list is None else read_extensions(self._data, self._list)
 
@@ -140,17 +141,17 @@ class Crl(Signed[_Loaded, _Parts]):
         """The version as people count it: 1 or 2."""
         return self._parts.version
 
-    @once
+    @cached_property
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 5.1.1.2)."""
         return Algorithm.parse(self.bytes_of(self._parts.algorithm))
 
-    @once
+    @cached_property
     def issuer(self) -> Name:
         """The name of the issuer."""
         return Name.of(self.bytes_of(self._parts.issuer))
 
-    @once
+    @cached_property
     def _times(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         nodes = (self._parts.this_update, self._parts.next_update)
         return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in nodes if node is not None)
@@ -187,25 +188,25 @@ class Crl(Signed[_Loaded, _Parts]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @once
+    @cached_property
     def revoked_count(self) -> int:
         """How many certificates are revoked."""
         return len(self._loaded) if self._loaded is not None else sum(1 for _ in self.entries())
 
-    number: ExtensionValue[int] = once(lambda self: self.values.get(oids.CRL_NUMBER))
+    number: ExtensionValue[int] = extension_value(oids.CRL_NUMBER)
     """The CRL number (section 5.2.3)."""
-    delta_base: ExtensionValue[int] = once(lambda self: self.values.get(oids.DELTA_CRL_INDICATOR))
+    delta_base: ExtensionValue[int] = extension_value(oids.DELTA_CRL_INDICATOR)
     """The number of the CRL that a delta CRL completes (section 5.2.4)."""
-    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = once(
-        lambda self: self.values.get(oids.ISSUING_DISTRIBUTION_POINT)
+    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = extension_value(
+        oids.ISSUING_DISTRIBUTION_POINT
     )
     """What the CRL covers (section 5.2.5)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
-        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = extension_value(
+        oids.AUTHORITY_KEY_IDENTIFIER
     )
     """Which key of the issuer signed (section 5.2.1)."""
 
-    @once
+    @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CRL breaks although it can be read; its entries have their own."""
         found = [*self._parts.deviations, *name_deviations("issuer", self.issuer)]

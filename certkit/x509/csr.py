@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -11,7 +12,6 @@ from certkit.x509 import der as tlv
 from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.once import once
 from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take
 from certkit.x509.unreadable import Unreadable
 
@@ -101,7 +101,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         """The version as people count it; 1 is the only one defined."""
         return self._parts.version
 
-    @once
+    @cached_property
     def subject(self) -> Name:
         """The requested name."""
         return Name.of(self.bytes_of(self._parts.subject))
@@ -114,7 +114,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         """The attributes in the order of the encoding."""
         return self._parts.attributes
 
-    @once
+    @cached_property
     def is_signature_valid(self) -> bool | None:
         """Whether the CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
         from certkit.x509.signatures import UnsupportedError
@@ -126,7 +126,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         except (InputError, UnsupportedError):
             return None
 
-    @once
+    @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CSR breaks although it can be read."""
         found = [*self._parts.deviations, *name_deviations("subject", self.subject)]

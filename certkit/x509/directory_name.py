@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
+from functools import cached_property
 from typing import NamedTuple
 
 from certkit.printable import printable
 from certkit.x509 import der as tlv
 from certkit.x509.attributes import SHORT_NAMES
-from certkit.x509.once import once
 
 # The short names, one as OpenSSL prints it, and one whose value is no string.
 _UNIQUE_IDENTIFIER = "2.5.4.45"
@@ -113,7 +113,7 @@ class Name:
         """Return the name as text."""
         return self.text
 
-    @once
+    @cached_property
     def _read(self) -> tuple[tuple[_Rdn, ...], str]:
         """The parts, or why they cannot be parsed."""
         try:
@@ -127,7 +127,7 @@ class Name:
         """The parts in the order of the encoding, each a set of attributes; empty where nothing can be read."""
         return tuple(each.attributes for each in self._read[0])
 
-    @once
+    @cached_property
     def problems(self) -> tuple[NameProblem, ...]:
         """The rules that the name breaks."""
         rdns, reason = self._read
@@ -140,12 +140,12 @@ class Name:
                 found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
         return tuple(found)
 
-    @once
+    @cached_property
     def attributes(self) -> tuple[AttributeValue, ...]:
         """All attributes in the order of the encoding."""
         return tuple([each for rdn in self._read[0] for each in rdn.attributes])
 
-    @once
+    @cached_property
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
         try:
@@ -165,14 +165,14 @@ class Name:
         """Whether the name breaks a rule of its encoding."""
         return bool(self.problems)
 
-    @once
+    @cached_property
     def key(self) -> tuple[object, ...]:
         """The normalised form for comparison (RFC 5280 section 7.1); of a broken name, its bytes."""
         if self._read[1]:
             return (self.der,)
         return self.rdn_keys
 
-    @once
+    @cached_property
     def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
         """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
         keys = [tuple([each.key for each in rdn.attributes]) for rdn in self._read[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from certkit.printable import decimal
@@ -12,7 +13,6 @@ from certkit.x509 import moments
 from certkit.x509.certificate import Certificate
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     OCTET_STRING,
@@ -149,7 +149,7 @@ class BasicResponse(Signed[None, _Parts]):
         found._extensions  # noqa: B018  raises
         return found
 
-    @once
+    @cached_property
     def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
         try:
             return frame(self.der, may_continue=True)
@@ -218,7 +218,7 @@ class BasicResponse(Signed[None, _Parts]):
         """The response about each certificate."""
         return self._parts.responses
 
-    @once
+    @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
         """The certificates that came with the response, of the responder above all.
 
@@ -239,7 +239,7 @@ class BasicResponse(Signed[None, _Parts]):
             return found.raw
         return found.raw[start:end]
 
-    @once
+    @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the response breaks although it can be read; its single responses have their own."""
         found = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []

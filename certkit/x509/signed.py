@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
 from certkit.x509 import oids
 from certkit.x509.deviations import deviation
-from certkit.x509.once import once
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -35,8 +35,15 @@ _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)
 
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
 Value = TypeVar("Value")
-ExtensionValue: TypeAlias = "once[Value | Unreadable | None]"
-"""The value of an extension as an attribute: `Unreadable` if it cannot be read, and None without the extension."""
+ExtensionValue: TypeAlias = "Value | Unreadable | None"
+"""The value of an extension: `Unreadable` if it cannot be read, and None without the extension."""
+
+
+def extension_value(oid: str) -> Any:
+    """Return a property that is the value of an extension."""
+    return property(lambda self: self.values.get(oid))
+
+
 Loaded = TypeVar("Loaded")
 Parts = TypeVar("Parts", bound="HasExtensions")
 
@@ -78,14 +85,14 @@ class Signed(Generic[Loaded, Parts]):
         """Return a whole element, header included."""
         return self.der[node[1] : node[3]]
 
-    @once
+    @cached_property
     def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
         try:
             return frame(self.der)
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @once
+    @cached_property
     def _parts(self) -> Parts:
         try:
             return self._cut()
@@ -100,12 +107,12 @@ class Signed(Generic[Loaded, Parts]):
         """
         raise NotImplementedError
 
-    @once
+    @property
     def tbs(self) -> bytes:
         """The signed part, byte for byte."""
         return self.bytes_of(self._frame[0])
 
-    @once
+    @cached_property
     def signature_algorithm(self) -> Algorithm:
         """The algorithm that is named beside the signature."""
         from certkit.x509.spki import Algorithm
@@ -141,12 +148,12 @@ class Signed(Generic[Loaded, Parts]):
         """The SHA-256 of the whole as lower-case hex."""
         return self.fingerprint.hex()
 
-    @once
+    @property
     def extensions(self) -> tuple[Extension, ...]:
         """The extensions in the order of the encoding; an identifier that appears twice is listed twice."""
         return self._extensions[0]
 
-    @once
+    @cached_property
     def _extensions(self) -> ReadExtensions:
         node = self._parts.extensions
         try:
@@ -161,7 +168,7 @@ class Signed(Generic[Loaded, Parts]):
                 return each
         return None
 
-    @once
+    @cached_property
     def values(self) -> dict[str, Any]:
         """The values of the extensions by their identifiers, `Unreadable` where there are two of a kind."""
         found: dict[str, Any] = {}
@@ -194,7 +201,7 @@ class SignedKey(Signed[Loaded, Parts]):
         """
         raise NotImplementedError
 
-    @once
+    @cached_property
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
         return self.bytes_of(self._key_node())
@@ -204,7 +211,7 @@ class SignedKey(Signed[Loaded, Parts]):
         """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
         return hashlib.sha256(self.spki).hexdigest()
 
-    @once
+    @cached_property
     def key(self) -> PublicKeyInfo | Unreadable:
         """The facts of the public key."""
         from certkit.x509.spki import PublicKeyInfo
@@ -221,9 +228,7 @@ class SignedKey(Signed[Loaded, Parts]):
             raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
         return self.key.load()
 
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
-        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
-    )
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = extension_value(oids.SUBJECT_ALT_NAME)
     """The alternative names (RFC 5280 section 4.2.1.6), malformed ones with their problem."""
 
 
