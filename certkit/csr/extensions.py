@@ -61,9 +61,7 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     return problems or [ok("extensions", f"asks for {listed}" if listed else "none requested")]
 
 
-def usage_problems(
-    holder: Signed[Any, Any], oid: str, rule: UsageRules, *, check: str, partner: str
-) -> Iterator[Finding]:
+def usage_problems(holder: Signed[Any], oid: str, rule: UsageRules, *, check: str, partner: str) -> Iterator[Finding]:
     """Yield the findings for an (extended) key usage that breaks its rule, in a CSR or a certificate."""
     extension = holder.extension(oid)
     what = "key usage" if oid == oids.KEY_USAGE else "extended key usage"

@@ -65,7 +65,7 @@ class _Parts(NamedTuple):
     deviations: tuple[Deviation, ...]
 
 
-class Certificate(SignedKey["x509.Certificate", _Parts]):
+class Certificate(SignedKey["x509.Certificate"]):
     """A certificate; make one with `parse`."""
 
     what = "certificate"
@@ -98,6 +98,16 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
     def __repr__(self) -> str:
         """Return the subject and the serial number."""
         return f"<Certificate {self.subject.text!r} {decimal(self.serial)}>"
+
+    @cached_property
+    def _parts(self) -> _Parts:
+        try:
+            return self._cut()
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _extensions_at(self) -> tlv.Node | None:
+        return self._parts.extensions
 
     def _cut(self) -> _Parts:
         data, (_, _, start, end), version = self.der, self._frame[0], 1
@@ -211,7 +221,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
 
     @cached_property
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
-        return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
+        return tuple(moments.read(self.der, node) for node in self._parts.validity)
 
     @property
     def validity_problems(self) -> tuple[str, ...]:
@@ -226,7 +236,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
                 found.append(f"{field}: GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)")
         return tuple(found)
 
-    def _key_node(self) -> tlv.Node:
+    def _key_at(self) -> tlv.Node:
         return self._fields[5]
 
     @property
@@ -287,12 +297,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
     tls_features: ExtensionValue[tuple[int, ...]] = extension_value(oids.TLS_FEATURES)
     """The TLS extensions that a server with this certificate must support (RFC 7633)."""
 
-    @cached_property
-    def deviations(self) -> tuple[Deviation, ...]:
-        """The rules that the certificate breaks although it can be read, in the order of its fields.
-
-        What `cryptography` refuses for a reason that is not among `DEVIATIONS` is one of encoding, never tolerated.
-        """
+    def _own_deviations(self) -> list[Deviation]:
         parts = self._parts
         serial = parts.serial
         length = parts.fields[0][3] - parts.fields[0][2]
@@ -308,10 +313,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             found.append(deviation("key", self.key.reason))
         if self.extensions and parts.version < 3:
             found.append(deviation("version-extensions"))
-        found += self._common_deviations()
-        if self._loaded is None and not found:
-            found.append(deviation("encoding"))
-        return tuple(found)
+        return found
 
 
 def to_pem(certificates: Iterable[Certificate]) -> bytes:

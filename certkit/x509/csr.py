@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
 from certkit.printable import decimal
@@ -12,11 +11,11 @@ from certkit.x509 import der as tlv
 from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take, unreadable
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from cryptography import x509  # noqa: F401  in the base class of Csr
+    from cryptography import x509
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
@@ -26,26 +25,15 @@ _ATTRIBUTES, _SET = 0xA0, 0x31
 _FIELDS = ((INTEGER, "the version"), (SEQUENCE, "the subject"), (SEQUENCE, "the public key"))
 
 
-@dataclass(frozen=True, slots=True)
-class CsrAttribute:
+class CsrAttribute(NamedTuple):
     """An attribute of a CSR: its type, and its values in DER (RFC 2986 section 4.1)."""
 
     oid: str
     values: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    version: int
-    subject: tlv.Node
-    spki: tlv.Node
-    attributes: tuple[CsrAttribute, ...]
-    extensions: tlv.Node | None
-    deviations: tuple[Deviation, ...]
-
-
-class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
-    """A certification request; make one with `parse`."""
+class Csr(SignedKey["x509.CertificateSigningRequest"]):
+    """A certification request; make one with `parse`. Its attributes are in the order of the encoding."""
 
     what = "CSR"
 
@@ -58,27 +46,27 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         """
         from cryptography.x509 import load_der_x509_csr
 
-        found = cls(der, foreign.attempt(load_der_x509_csr, der))
-        found._parts  # noqa: B018  raises
+        try:
+            found = cls(der, foreign.attempt(load_der_x509_csr, der))
+        except tlv.DerError as error:
+            raise unreadable(cls.what, error) from error
         found.extensions  # noqa: B018  raises
         return found
 
-    def __repr__(self) -> str:
-        """Return the subject."""
-        return f"<Csr {self.subject.text!r}>"
-
-    def _cut(self) -> _Parts:
-        wrong: list[Deviation] = []
-        data, (_, _, start, end) = self.der, self._frame[0]
+    def __init__(self, der: bytes, loaded: x509.CertificateSigningRequest | None) -> None:
+        """Split the signed part into its fields, or raise `DerError`."""
+        super().__init__(der, loaded)
+        data, (_, _, start, end) = der, self._frame[0]
         nodes = tlv.children(data, start, end)
-        written, subject, spki = take(nodes, *_FIELDS)
-        version = tlv.integer(data, written) + 1
-        if version != 1:
-            wrong.append(deviation("csr-version", decimal(version)))
-        attributes: list[CsrAttribute] = []
-        extensions: tlv.Node | None = None
-        if nodes:
-            (outer,) = take(nodes, (_ATTRIBUTES, "the list of attributes"))
+        written, subject, self._key = take(nodes, *_FIELDS)
+        self.version = tlv.integer(data, written) + 1
+        self.subject = Name.of(self.bytes_of(subject))
+        self._wrong = [deviation("csr-version", decimal(self.version))] if self.version != 1 else []
+        self._requested: tlv.Node | None = None
+        if not nodes:
+            self._wrong.append(deviation("csr-attributes"))
+        attributes = []
+        for outer in take(nodes, (_ATTRIBUTES, "the list of attributes")) if nodes else ():
             for each in tlv.children(data, outer[2], outer[3]):
                 parts = tlv.children(data, each[2], each[3])
                 if each[0] != SEQUENCE or [part[0] for part in parts] != [OID, _SET]:
@@ -87,32 +75,22 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
                 values = tlv.children(data, parts[1][2], parts[1][3])
                 attributes.append(CsrAttribute(oid, tuple(data[value[1] : value[3]] for value in values)))
                 if oid in {EXTENSION_REQUEST, MICROSOFT_EXTENSIONS}:
-                    if extensions is not None or len(values) != 1:
-                        wrong.append(deviation("csr-extensions"))
-                    extensions = extensions or (values[0] if values else None)
-        else:
-            wrong.append(deviation("csr-attributes"))
+                    if self._requested is not None or len(values) != 1:
+                        self._wrong.append(deviation("csr-extensions"))
+                    self._requested = self._requested or (values[0] if values else None)
         if nodes:
             raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-        return _Parts(version, subject, spki, tuple(attributes), extensions, tuple(wrong))
+        self.attributes = tuple(attributes)
 
-    @property
-    def version(self) -> int:
-        """The version as people count it; 1 is the only one defined."""
-        return self._parts.version
+    def __repr__(self) -> str:
+        """Return the subject."""
+        return f"<Csr {self.subject.text!r}>"
 
-    @cached_property
-    def subject(self) -> Name:
-        """The requested name."""
-        return Name.of(self.bytes_of(self._parts.subject))
+    def _key_at(self) -> tlv.Node:
+        return self._key
 
-    def _key_node(self) -> tlv.Node:
-        return self._parts.spki
-
-    @property
-    def attributes(self) -> tuple[CsrAttribute, ...]:
-        """The attributes in the order of the encoding."""
-        return self._parts.attributes
+    def _extensions_at(self) -> tlv.Node | None:
+        return self._requested
 
     @cached_property
     def is_signature_valid(self) -> bool | None:
@@ -126,13 +104,6 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         except (InputError, UnsupportedError):
             return None
 
-    @cached_property
-    def deviations(self) -> tuple[Deviation, ...]:
-        """The rules that the CSR breaks although it can be read."""
-        found = [*self._parts.deviations, *name_deviations("subject", self.subject)]
-        if isinstance(self.key, Unreadable):
-            found.append(deviation("key", self.key.reason))
-        found += self._common_deviations()
-        if self._loaded is None and not found:
-            found.append(deviation("encoding"))
-        return tuple(found)
+    def _own_deviations(self) -> list[Deviation]:
+        wrong = [*self._wrong, *name_deviations("subject", self.subject)]
+        return [*wrong, deviation("key", self.key.reason)] if isinstance(self.key, Unreadable) else wrong

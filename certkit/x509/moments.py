@@ -5,8 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from certkit.x509.unreadable import Unreadable
+
+if TYPE_CHECKING:
+    from certkit.x509.der import Node
 
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
@@ -14,9 +18,13 @@ _UTC_FORM = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?")
 _GENERALIZED_FORM = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?([.,]\d+)?(Z|[+-]\d{4})?")
 
 
-@functools.lru_cache(maxsize=256)
-def read(tag: int, value: bytes) -> tuple[datetime | Unreadable, tuple[str, ...]]:
+def read(data: bytes, node: Node) -> tuple[datetime | Unreadable, tuple[str, ...]]:
     """Read a UTCTime or GeneralizedTime: the moment, and the rules that its form breaks."""
+    return _read(node[0], data[node[2] : node[3]])
+
+
+@functools.lru_cache(maxsize=256)
+def _read(tag: int, value: bytes) -> tuple[datetime | Unreadable, tuple[str, ...]]:
     # The form that nearly every date has.
     if tag == UTC_TIME and len(value) == 13 and value[12] == 0x5A and value[:12].isdigit():
         return _moment(_full_year(int(value[:2])), value[2:12], b"Z"), ()

@@ -123,18 +123,11 @@ class OcspResponse:
         return cls(der, status, BasicResponse.parse(der[inner[2] : inner[3]]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    version: int
-    responder: tlv.Node
-    produced_at: tlv.Node
-    responses: tuple[SingleResponse, ...]
-    extensions: tlv.Node | None
-    certificates: tuple[bytes, ...]
+class BasicResponse(Signed[None]):
+    """The signed part of a response (BasicOCSPResponse); make one with `parse`.
 
-
-class BasicResponse(Signed[None, _Parts]):
-    """The signed part of a response (BasicOCSPResponse); make one with `parse`."""
+    Its `version` is that which people count, and 1 the only one defined; `responses` are those about each certificate.
+    """
 
     what = "OCSP response"
 
@@ -145,78 +138,47 @@ class BasicResponse(Signed[None, _Parts]):
         Raises:
             InputError: if they cannot be read as one.
         """
-        found = cls(der, None)
-        found._extensions  # noqa: B018  raises
+        try:
+            found = cls(der)
+        except tlv.DerError as error:
+            raise unreadable(cls.what, error) from error
+        found.extensions  # noqa: B018  raises
         return found
 
-    @cached_property
-    def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
-        try:
-            return frame(self.der, may_continue=True)
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
-
-    def _cut(self) -> _Parts:
-        data, ((_, _, start, end), _, signature) = self.der, self._frame
-        nodes = tlv.children(data, start, end)
-        version = 1
-        if (written := take_explicit(data, nodes, 0xA0, INTEGER, "the version")) is not None:
-            version = tlv.integer(data, written) + 1
+    def __init__(self, der: bytes) -> None:
+        """Split the signed part into its fields, or raise `DerError`."""
+        super().__init__(der, None)
+        self._frame = frame(der, may_continue=True)
+        (_, _, start, end), _, signature = self._frame
+        nodes = tlv.children(der, start, end)
+        written = take_explicit(der, nodes, 0xA0, INTEGER, "the version")
+        self.version = 1 if written is None else tlv.integer(der, written) + 1
         if not nodes or nodes[0][0] not in {0xA1, 0xA2}:
             raise tlv.DerError("the responder is missing")
-        responder = nodes.pop(0)
-        if responder[0] == 0xA2:
-            tlv.only(data[responder[2] : responder[3]], OCTET_STRING)
-        wanted = ((_GENERALIZED_TIME, "the date of signing"), (SEQUENCE, "the list of responses"))
-        produced_at, listed = take(nodes, *wanted)
-        responses = tuple(_single(data, node) for node in tlv.children(data, listed[2], listed[3]))
-        extensions = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
+        self._responder = nodes.pop(0)
+        if self._responder[0] == 0xA2:
+            tlv.only(der[self._responder[2] : self._responder[3]], OCTET_STRING)
+        _, listed = take(nodes, (_GENERALIZED_TIME, "the date of signing"), (SEQUENCE, "the list of responses"))
+        self.responses = [_single(der, node) for node in tlv.children(der, listed[2], listed[3])]
+        self._listed = take_explicit(der, nodes, 0xA1, SEQUENCE, "the list of extensions")
         if nodes:
             raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-        rest = tlv.children(data, signature[3], len(data))
-        bundle = take_explicit(data, rest, 0xA0, SEQUENCE, "the list of certificates")
+        rest = tlv.children(der, signature[3], len(der))
+        bundle = take_explicit(der, rest, 0xA0, SEQUENCE, "the list of certificates")
         if rest:
             raise tlv.DerError("something follows the certificates")
-        found = () if bundle is None else tlv.children(data, bundle[2], bundle[3])
-        certificates = tuple(data[each[1] : each[3]] for each in found)
-        return _Parts(version, responder, produced_at, responses, extensions, certificates)
+        self._bundle = () if bundle is None else tlv.children(der, bundle[2], bundle[3])
 
-    @property
-    def version(self) -> int:
-        """The version as people count it; 1 is the only one defined."""
-        return self._parts.version
-
-    @property
-    def responder_name(self) -> Name | None:
-        """The name of the responder, None if it names itself by its key."""
-        node = self._parts.responder
-        return Name(self.der[node[2] : node[3]]) if node[0] == 0xA1 else None
-
-    @property
-    def responder_key_hash(self) -> bytes | None:
-        """The SHA-1 of the responder's public key, None if it names itself by its name."""
-        node = self._parts.responder
-        if node[0] != 0xA2:
-            return None
-        inner = tlv.read(self.der, node[2], node[3])
-        return self.der[inner[2] : inner[3]]
+    def _extensions_at(self) -> tlv.Node | None:
+        return self._listed
 
     def is_by(self, signer: Certificate) -> bool:
-        """Return whether the response names a certificate, or its key, as the responder's."""
-        if self.responder_name is not None:
-            return self.responder_name.key == signer.subject.key
-        return self.responder_key_hash == hashlib.sha1(signer.key_bits, usedforsecurity=False).digest()
-
-    @property
-    def produced_at(self) -> datetime | Unreadable:
-        """When the response was signed."""
-        node = self._parts.produced_at
-        return moments.read(node[0], self.der[node[2] : node[3]])[0]
-
-    @property
-    def responses(self) -> tuple[SingleResponse, ...]:
-        """The response about each certificate."""
-        return self._parts.responses
+        """Return whether the response names a certificate, or its key by SHA-1, as the responder's."""
+        tag, _, start, end = self._responder
+        if tag == 0xA1:
+            return Name(self.der[start:end]).key == signer.subject.key
+        digest = hashlib.sha1(signer.key_bits, usedforsecurity=False).digest()
+        return self.der[start:end] == tlv.encode(OCTET_STRING, digest)
 
     @cached_property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -225,25 +187,13 @@ class BasicResponse(Signed[None, _Parts]):
         Raises:
             InputError: if one of them is no certificate.
         """
-        return tuple(Certificate.parse(each) for each in self._parts.certificates)
-
-    @property
-    def nonce(self) -> bytes | None:
-        """The nonce (RFC 9654), without the OCTET STRING around it where there is one."""
-        found = self.extension(NONCE)
-        if found is None:
-            return None
-        try:
-            start, end = tlv.only(found.raw, OCTET_STRING)
-        except tlv.DerError:
-            return found.raw
-        return found.raw[start:end]
+        return tuple(Certificate.parse(self.bytes_of(each)) for each in self._bundle)
 
     @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the response breaks although it can be read; its single responses have their own."""
-        found = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []
-        return (*found, *self._common_deviations())
+        wrong = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []
+        return (*wrong, *self._common_deviations())
 
 
 def _single(data: bytes, node: tlv.Node) -> SingleResponse:
@@ -274,8 +224,8 @@ def _single(data: bytes, node: tlv.Node) -> SingleResponse:
         {_GOOD: "good", _REVOKED: "revoked", _UNKNOWN: "unknown"}[status[0]],
         revoked_at,
         reason,
-        moments.read(begin[0], data[begin[2] : begin[3]])[0],
-        None if next_update is None else moments.read(next_update[0], data[next_update[2] : next_update[3]])[0],
+        moments.read(data, begin)[0],
+        None if next_update is None else moments.read(data, next_update)[0],
         extensions,
         wrong,
     )
@@ -287,5 +237,5 @@ def _revoked(data: bytes, status: tlv.Node) -> tuple[datetime | Unreadable, int 
     reason = take_explicit(data, nodes, 0xA0, _ENUMERATED, "the reason")
     if nodes:
         raise tlv.DerError("something follows the reason")
-    moment = moments.read(since[0], data[since[2] : since[3]])[0]
+    moment = moments.read(data, since)[0]
     return moment, None if reason is None else tlv.integer(data, reason)

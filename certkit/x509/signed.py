@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
@@ -34,6 +34,7 @@ _FRAME = ((SEQUENCE, "the signed part"), (SEQUENCE, "the signature algorithm"), 
 _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
 
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
+Loaded = TypeVar("Loaded")
 Value = TypeVar("Value")
 ExtensionValue: TypeAlias = "Value | Unreadable | None"
 """The value of an extension: `Unreadable` if it cannot be read, and None without the extension."""
@@ -44,23 +45,8 @@ def extension_value(oid: str) -> Any:
     return property(lambda self: self.values.get(oid))
 
 
-Loaded = TypeVar("Loaded")
-Parts = TypeVar("Parts", bound="HasExtensions")
-
-
-class HasExtensions(Protocol):
-    """The positions of the fields of a signed part, including its extensions."""
-
-    @property
-    def extensions(self) -> tlv.Node | None:
-        """Where the extensions lie, None where there are none."""
-
-
-class Signed(Generic[Loaded, Parts]):
-    """A signed structure; two are equal if their bytes are. Every attribute is computed on first use.
-
-    `Loaded` is what `cryptography` makes of it, and `Parts` where the fields of the signed part lie.
-    """
+class Signed(Generic[Loaded]):
+    """A signed structure; two are equal if their bytes are. `Loaded` is what `cryptography` makes of it."""
 
     what: ClassVar[str] = "object"
 
@@ -92,19 +78,8 @@ class Signed(Generic[Loaded, Parts]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @cached_property
-    def _parts(self) -> Parts:
-        try:
-            return self._cut()
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
-
-    def _cut(self) -> Parts:
-        """Split the signed part into its fields.
-
-        Raises:
-            DerError: if they are not those of such an object.
-        """
+    def _extensions_at(self) -> tlv.Node | None:
+        """Return where the list of extensions lies; None if there is none."""
         raise NotImplementedError
 
     @property
@@ -155,7 +130,7 @@ class Signed(Generic[Loaded, Parts]):
 
     @cached_property
     def _extensions(self) -> ReadExtensions:
-        node = self._parts.extensions
+        node = self._extensions_at()
         try:
             return ((), ()) if node is None else read_extensions(self.der, node)
         except tlv.DerError as error:
@@ -176,6 +151,15 @@ class Signed(Generic[Loaded, Parts]):
             found[oid] = _TWICE if oid in found else value
         return found
 
+    @cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The rules that the object breaks although it can be read, in the order of its fields.
+
+        What `cryptography` refuses for a reason that is not among `DEVIATIONS` is one of encoding, never tolerated.
+        """
+        found = (*self._own_deviations(), *self._common_deviations())
+        return found if found or self._loaded is not None else (deviation("encoding"),)
+
     def _common_deviations(self) -> list[Deviation]:
         found = []
         if self.der[self._frame[2][2]]:
@@ -187,24 +171,24 @@ class Signed(Generic[Loaded, Parts]):
         else:
             if algorithm.oid in _ECDSA_AND_DSA and algorithm.parameters == tlv.NULL:
                 found.append(deviation("algorithm-parameters"))
-        return found + list(self._extensions[1])
+        return [*found, *self._extensions[1]]
+
+    def _own_deviations(self) -> list[Deviation]:
+        """Return the deviations of the fields that other signed structures do not have."""
+        raise NotImplementedError
 
 
-class SignedKey(Signed[Loaded, Parts]):
+class SignedKey(Signed[Loaded]):
     """A signed structure about a public key: a certificate, or a CSR."""
 
-    def _key_node(self) -> tlv.Node:
-        """Return where the key lies.
-
-        Raises:
-            InputError: if the signed part cannot be split into its fields.
-        """
+    def _key_at(self) -> tlv.Node:
+        """Return where the key lies."""
         raise NotImplementedError
 
     @cached_property
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
-        return self.bytes_of(self._key_node())
+        return self.bytes_of(self._key_at())
 
     @property
     def spki_sha256(self) -> str:
