@@ -111,10 +111,10 @@ def difference(request: Csr, options: SubjectOptions, policy: Policy) -> str | N
 def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for keys with a built-in digest."""
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
         return hashes.SHA384() if key.key_size <= 384 else hashes.SHA512()
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey) or keys.ml_dsa_name(key.public_key()):
+    if keys.key_facts(key.public_key()).type.startswith(("ed25519", "ed448", "ml-dsa")):
         return None
     return hashes.SHA256()

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import KeyRules, Policy
     from certkit.x509.csr import Csr
-    from certkit.x509.keys import KeyFacts
-    from certkit.x509.spki import PublicKeyInfo
+    from certkit.x509.spki import KeyFacts, PublicKeyInfo
 
 # Deviations of the form of a CSR (RFC 2986 section 4); names, keys and extensions have findings of their own.
 _FORM = ("csr-version", "csr-attributes", "csr-extensions")

@@ -18,7 +18,7 @@ from certkit.files import writing as files
 from certkit.findings import Finding, Status, critical, roll_up
 from certkit.policy.values import Answer
 from certkit.x509 import keys, objects
-from certkit.x509.keys import KeyFacts, KeySpec
+from certkit.x509.keys import KeySpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.x509.csr import Csr
     from certkit.x509.names import SubjectOptions
+    from certkit.x509.spki import KeyFacts
 
 
 # Another process may have created the key or the CSR by the time they are written.

@@ -10,7 +10,7 @@ from certkit.errors import ExistsError, InputError
 from certkit.files import reading
 from certkit.findings import Finding, ok, skipped, warning
 from certkit.x509 import keys
-from certkit.x509.keys import KeyFacts, KeySpec
+from certkit.x509.keys import KeySpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
     from certkit.secret import Secret
+    from certkit.x509.spki import KeyFacts
 
     Progress = Callable[[str], AbstractContextManager[None]]
 
@@ -134,7 +135,7 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
 
     data = reading.read(path)
     item = objects.private_key(data, name=str(path), passphrase=passphrase)
-    found, _ = keys.type_and_bits(item.value.public_key())
+    found = keys.key_facts(item.value.public_key()).type
     if spec is not None and found != spec.name:
         raise InputError(
             f"cannot use {path}: it contains a key of type {found}, not {spec.name}",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store, StoredIdentity
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import KeyFacts
 
 _TRIES = 20
 _LOOKS = 10

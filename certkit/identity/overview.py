@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certkit.stores.base import Generation, StoredIdentity
     from certkit.x509.certificate import Certificate
     from certkit.x509.csr import Csr
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import KeyFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import KeyFacts
 
 Document = dict[str, Any]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
     from certkit.x509.crl import Crl
     from certkit.x509.csr import Csr
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import KeyFacts
 
 # What may be raised when a field of a malformed certificate is read.
 _UNREADABLE = (InputError, DerError)

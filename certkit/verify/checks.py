@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from certkit.x509.certificate import Certificate
     from certkit.x509.csr import Csr
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import KeyFacts
 
 _NO_KEY = skipped("key-match", "no private key was given", "add --key KEY")
 _CSR_HINT = "check that this certificate was issued for this CSR"

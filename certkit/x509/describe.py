@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from certkit.x509.crl import Crl
     from certkit.x509.csr import Csr
     from certkit.x509.deviations import Deviation
-    from certkit.x509.keys import KeyFacts
-    from certkit.x509.spki import PublicKeyInfo
+    from certkit.x509.spki import KeyFacts, PublicKeyInfo
 
 
 class _Facts:

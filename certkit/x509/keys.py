@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, pem
+from certkit.x509 import foreign, pem, private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import (
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
         PublicKeyTypes,
     )
 
+    from certkit.x509.spki import KeyFacts
+
 
 # The types that certkit makes, the default first.
 KEY_TYPES = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
-
-_CURVE_NAMES = {"secp192r1": "p192", "secp224r1": "p224", "secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
 
 # PKCS#8 of an RSA-8192 key takes 4.7 kB; loading it takes seconds, and the time grows with the cube.
 MAX_PRIVATE_KEY_BYTES = 6 * 1024
@@ -69,33 +67,11 @@ class KeySpec:
         return ec.generate_private_key(ec.SECP256R1() if size == "p256" else ec.SECP384R1())
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
-    """The public facts about a key: its type, its size in bits, and the SHA-256 of its public half (SPKI, DER)."""
-
-    type: str
-    bits: int
-    spki_sha256: str
-
-
 def key_facts(key: PublicKeyTypes) -> KeyFacts:
-    """The facts of a public key."""
+    """Return the facts of a public key, as the library encodes it."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    name, bits = type_and_bits(key)
-    return KeyFacts(name, bits, hashlib.sha256(spki).hexdigest())
-
-
-def type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
-    """The name of a public key's type, spelt as `--type` does (`rsa-2560`, `ec-p521`, `dsa-2048`), and its size."""
-    return _common_type_and_bits(key) or _rare_type_and_bits(key)
-
-
-def ml_dsa_name(key: object) -> str:
-    """Return `ml-dsa-44` and the like for a public key of ML-DSA (FIPS 204), which older libraries do not have."""
-    match = re.fullmatch(r"(?:Open\w*)?MLDSA(44|65|87)PublicKey", type(key).__name__, re.IGNORECASE)
-    return f"ml-dsa-{match[1]}" if match else ""
+    return private.public_info(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).facts
 
 
 def is_weak_digest(name: str) -> bool:
@@ -211,38 +187,6 @@ def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
         return False
     # EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every other form with a version.
     return first.tag == tlv.SEQUENCE
-
-
-def _common_type_and_bits(key: PublicKeyTypes) -> tuple[str, int] | None:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        name = key.curve.name
-        return f"ec-{_CURVE_NAMES.get(name, name).lower()}", key.curve.key_size
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"rsa-{key.key_size}", key.key_size
-    return None
-
-
-def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
-    from cryptography.hazmat.primitives.asymmetric import dsa, ed448, ed25519, x448, x25519
-
-    fixed: tuple[tuple[type, str, int], ...] = (
-        (ed25519.Ed25519PublicKey, "ed25519", 256),
-        (ed448.Ed448PublicKey, "ed448", 456),
-        (x25519.X25519PublicKey, "x25519", 256),
-        (x448.X448PublicKey, "x448", 448),
-    )
-    for kind, name, bits in fixed:
-        if isinstance(key, kind):
-            return name, bits
-    if isinstance(key, dsa.DSAPublicKey):
-        return f"dsa-{key.key_size}", key.key_size
-    if post_quantum := ml_dsa_name(key):
-        return post_quantum, 0
-    size = int(getattr(key, "key_size", 0))
-    name = type(key).__name__.removesuffix("PublicKey").lower()
-    return (f"{name}-{size}" if size else name), size
 
 
 class Keyed(Protocol):

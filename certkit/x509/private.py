@@ -65,7 +65,7 @@ class Outline:
             return None
         numbers = _integer(self.modulus) + _integer(self.exponent)
         value = b"\0" + tlv.encode(_SEQUENCE, numbers)
-        return _info(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
+        return public_info(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
 
 
 def require_usable(info: PublicKeyInfo, *, name: str) -> None:
@@ -126,7 +126,12 @@ def _integer(value: int) -> bytes:
     return tlv.encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
 
 
-def _info(spki: bytes) -> PublicKeyInfo:
+def public_info(spki: bytes) -> PublicKeyInfo:
+    """Return the public half of a private key from its SubjectPublicKeyInfo.
+
+    Raises:
+        InputError: if it breaks a rule.
+    """
     found = PublicKeyInfo.parse(spki)
     if isinstance(found, Unreadable):
         raise InputError(f"the private key breaks a rule: {found.reason}", hint="create a new key")
@@ -147,7 +152,7 @@ def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo
         start, end = tlv.only(spki, _SEQUENCE)
         value = tlv.children(spki, start, end)[1]
         spki = tlv.encode(_SEQUENCE, algorithm.der + spki[value[1] : value[3]])
-    return _info(spki)
+    return public_info(spki)
 
 
 def estimated_bits(der: bytes) -> int:

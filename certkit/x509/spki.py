@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign
-from certkit.x509.keys import KeyFacts
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ _DIGESTS = {
 _MGF1 = "1.2.840.113549.1.1.8"
 _FERMAT_ROUNDS = 100
 _SQUARES_MODULO_64 = frozenset(number * number % 64 for number in range(64))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """The public facts about a key: its type, its size in bits, and the SHA-256 of its public half (SPKI, DER)."""
+
+    type: str
+    bits: int
+    spki_sha256: str
 
 
 class Algorithm(NamedTuple):

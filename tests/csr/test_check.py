@@ -24,6 +24,7 @@ from certkit.x509 import der as tlv
 from certkit.x509 import keys, names, objects, pem
 from certkit.x509.keys import KeySpec
 from certkit.x509.names import SubjectOptions
+from certkit.x509.spki import KeyFacts
 from tests.conftest import openssl, openssl_verifies
 
 if TYPE_CHECKING:
@@ -547,7 +548,7 @@ def test_other_keys(tmp_path, options, for_wise, for_general):
 
 def test_the_hint_lists_what_is_taken():
     """So that the next key is right."""
-    facts = keys.KeyFacts("rsa-1024", 1024, "")
+    facts = KeyFacts("rsa-1024", 1024, "")
     assert csr_check.key_finding(facts.type, facts.bits, WISE.key, partner="Wise").hint == (
         "use one of: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096"
     )

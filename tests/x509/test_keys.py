@@ -94,7 +94,7 @@ def test_a_dsa_key_is_named(tmp_path):
     """As `dsa-2048`."""
     openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:2048", "-out", tmp_path / "p")
     key = load(openssl("genpkey", "-paramfile", tmp_path / "p").stdout)
-    assert keys.type_and_bits(key.public_key())[0] == "dsa-2048"
+    assert keys.key_facts(key.public_key()).type == "dsa-2048"
 
 
 @pytest.mark.parametrize("form", ["PEM", "DER"])
@@ -141,14 +141,14 @@ def test_genrsa_traditional_is_read():
     """The `BEGIN RSA PRIVATE KEY` of old guides."""
     data = openssl("genrsa", "-traditional", "2048").stdout
     assert data.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
-    assert keys.type_and_bits(load(data).public_key())[0] == "rsa-2048"
+    assert keys.key_facts(load(data).public_key()).type == "rsa-2048"
 
 
 def test_the_parameters_before_an_ec_key_are_passed_over():
     """`openssl ecparam -genkey` writes EC PARAMETERS first."""
     data = openssl("ecparam", "-name", "prime256v1", "-genkey").stdout
     assert data.startswith(b"-----BEGIN EC PARAMETERS-----")
-    assert keys.type_and_bits(load(data).public_key())[0] == "ec-p256"
+    assert keys.key_facts(load(data).public_key()).type == "ec-p256"
 
 
 def test_text_around_a_key_is_passed_over(pair):
