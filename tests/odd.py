@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from certkit.x509 import der as tlv
+from certkit.x509 import general_names
 from certkit.x509.der import encode
 
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
@@ -108,3 +111,10 @@ def sign(signed: bytes, algorithm: bytes = ECDSA_SHA256, signer: ec.EllipticCurv
     """A signed structure, by ECDSA with SHA-256."""
     signature = (signer or key()).sign(signed, ec.ECDSA(hashes.SHA256()))
     return sequence(signed, algorithm, encode(0x03, b"\0" + signature))
+
+
+def san_text(name: x509.GeneralName) -> str:
+    """An alternative name as certkit shows it, read from its encoding."""
+    encoded = x509.SubjectAlternativeName([name]).public_bytes()
+    [found] = general_names.read_all(encoded, *tlv.only(encoded, tlv.SEQUENCE))
+    return str(found)

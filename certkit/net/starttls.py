@@ -198,11 +198,9 @@ async def _ldap(talk: _Conversation) -> None:
     await talk.say(_LDAP_REQUEST)
     message = await _ber(talk)
     try:
-        outer = list(der.elements(message))
-        response = next(each for each in outer if each.tag == _LDAP_RESPONSE)
-        parts = list(der.elements(message, response.start, response.end))
-        code, text = message[parts[0].start : parts[0].end], message[parts[2].start : parts[2].end]
-    except (ValueError, StopIteration, IndexError) as error:
+        response = next((start, end) for tag, _, start, end in der.elements(message) if tag == _LDAP_RESPONSE)
+        code, _, text, *_ = (message[start:end] for _, _, start, end in der.elements(message, *response))
+    except (ValueError, StopIteration) as error:
         raise talk.stranger("unexpected answer") from error
     if code != _LDAP_SUCCESS:
         raise talk.refusal(f"result {int.from_bytes(code[:4])} {text.decode('utf-8', 'replace')}".strip())

@@ -69,11 +69,6 @@ def is_key_store(data: bytes) -> bool:
     return data[:4] in {JKS, JCEKS} or _BOUNCY_CASTLE.match(data) is not None
 
 
-def is_pkcs12(data: bytes) -> bool:
-    """Return whether the bytes begin as a PFX does, in DER or BER: a sequence with the version 3 and another one."""
-    return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
-
-
 def is_pkcs7(data: bytes) -> bool:
     """Return whether the bytes begin as PKCS#7 SignedData does, in DER or BER."""
     return data[:1] == b"\x30" and b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:24]
@@ -202,33 +197,15 @@ def pkcs12_whole(data: bytes) -> bytes:
         raise InputError(f"it is cut off or damaged: {error}", hint="get a new copy from its source") from error
 
 
-def pkcs12_rounds(data: bytes) -> int:
-    """Return how many rounds of key derivation a PKCS#12 file asks for in the open: of its MAC and its ciphers.
+def pkcs12_cost(data: bytes) -> int:
+    """Return the cost of the key derivations that a PKCS#12 file asks for in the open: of its MAC and its ciphers.
 
     Doubly encrypted parts hide more of them, so opening the file needs a time limit as well.
     """
     try:
-        whole = pkcs12_whole(data)
+        return tlv.kdf_cost(pkcs12_whole(data))
     except InputError:
         return 0
-    return _rounds(whole, 0, len(whole), _MAX_DEPTH)
-
-
-def _rounds(data: bytes, start: int, end: int, depth: int) -> int:
-    """Add up the numbers that follow a salt, also inside OCTET STRINGs that hold other elements."""
-    if depth == 0:
-        return 0
-    total, salted = 0, False
-    try:
-        for tag, _, first, last in tlv.children(data, start, end):
-            if tag == 0x02 and salted:
-                total += int.from_bytes(data[first:last][:8])
-            salted = tag == 0x04
-            if tag & 0x20 or (tag in {0x04, 0x80} and data[first : first + 1] == b"\x30"):
-                total += _rounds(data, first, last, depth - 1)
-    except tlv.DerError:
-        pass
-    return total
 
 
 def to_pkcs12(key: Secret, certificate: Certificate, chain: Sequence[Certificate], passphrase: Secret | None) -> Secret:

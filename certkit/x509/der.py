@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +44,13 @@ class DerError(ValueError):
 Node = tuple[int, int, int, int]
 
 
-def read(data: bytes, at: int, end: int) -> Node:
+def read(data: bytes, at: int, end: int, *, is_ber: bool = False) -> Node:
     """Read the header of the DER element at `at`, which must end at `end` at the latest.
 
+    With `is_ber`, its length may take more bytes than it needs.
+
     Raises:
-        DerError: if there is no element, or its length is not in DER (X.690 section 10.1).
+        DerError: if there is no element, or its length is indefinite or not in DER (X.690 section 10.1).
     """
     if at + 2 > end:
         raise DerError("an element is missing or cut off", is_cut_off=True)
@@ -65,7 +67,7 @@ def read(data: bytes, at: int, end: int) -> Node:
         if size > 4 or start > end:
             raise DerError("a length that is cut off or too large", is_cut_off=True)
         length = int.from_bytes(data[first:start])
-        if length < 0x80 or length >> 8 * (size - 1) == 0:
+        if not is_ber and (length < 0x80 or length >> 8 * (size - 1) == 0):
             raise DerError("a length that is not in its shortest form (X.690 section 10.1)")
     stop = start + length
     if stop > end:
@@ -223,32 +225,24 @@ _CONSTRUCTED_TYPES = frozenset({0x08, 0x0B, 0x10, 0x11})
 _PRIMITIVE_TYPES = {0x01: boolean, _INTEGER: integer, _BIT_STRING: bits, 0x06: oid, 0x0A: integer}
 
 
-class Element(NamedTuple):
-    """One tag, length, value: where the value lies in the bytes."""
-
-    tag: int
-    start: int
-    end: int
-
-
-def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Element]:
-    """The consecutive elements in a range of bytes.
+def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Node]:
+    """Yield the consecutive elements in a range of bytes, which may have longer lengths than DER allows.
 
     Raises:
-        ValueError: if the bytes are not definite-length BER with one-byte tags.
+        DerError: if the bytes are anything else.
     """
     end = len(data) if end is None else end
     while start < end:
-        element = _element(data, start, end)
-        yield element
-        start = element.end
+        node = read(data, start, end, is_ber=True)
+        yield node
+        start = node[3]
 
 
 def first_element(data: bytes, start: int = 0) -> bytes | None:
-    """The bytes of the first element from `start` on, header included, or None if there is no whole one."""
+    """Return the bytes of the first element from `start` on, header included, or None if there is no whole one."""
     try:
-        return data[start : _element(data, start, len(data)).end]
-    except ValueError:
+        return data[start : read(data, start, len(data), is_ber=True)[3]]
+    except DerError:
         return None
 
 
@@ -292,7 +286,7 @@ def object_identifier(value: bytes) -> str:
 
 
 def is_pkcs12(data: bytes) -> bool:
-    """Return whether the bytes start like a PFX: a sequence of the version 3 and more (RFC 7292 section 4)."""
+    """Return whether the bytes begin as a PFX does, in DER or BER: a sequence with the version 3 and another one."""
     return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
 
 
@@ -315,8 +309,12 @@ def looks_like_signed(data: bytes) -> bool:
     return re.match(begin, data[:16], re.DOTALL) is not None
 
 
+# PKCS#12 wraps its parts, sequences of sequences, in OCTET STRINGs.
+_WRAPPED = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)\x30", re.DOTALL)
+
+
 def kdf_cost(data: bytes) -> int:
-    """The highest key derivation cost that an encrypted key names: its iterations, or scrypt's work in blocks.
+    """Return the cost of the key derivations that an encrypted key or PKCS#12 names: iterations, or scrypt's blocks.
 
     Every such parameter set is a SEQUENCE that holds an OCTET STRING (the salt) followed by INTEGERs:
     PBKDF2 and PBES1 (RFC 8018 A.2, A.3), PKCS#12's own (RFC 7292 appendix C), scrypt (RFC 7914 section 7).
@@ -324,44 +322,24 @@ def kdf_cost(data: bytes) -> int:
     return _cost(data, 0, len(data), _MAX_DEPTH)
 
 
-def _element(data: bytes, start: int, end: int) -> Element:
-    if start + 2 > end or data[start] & 0x1F == 0x1F:
-        raise ValueError("no element")
-    length = data[start + 1]
-    value = start + 2
-    if length & 0x80:
-        size = length & 0x7F
-        if size == 0 or size > 4 or value + size > end:
-            raise ValueError("no definite length")
-        length = int.from_bytes(data[value : value + size])
-        value += size
-    if value + length > end:
-        raise ValueError("cut off")
-    return Element(data[start], value, value + length)
-
-
 def _cost(data: bytes, start: int, end: int, depth: int) -> int:
     if depth == 0:
         return 0
-    highest = 0
+    total = 0
     salted = False
     factors: list[int] = []
     try:
-        for element in elements(data, start, end):
-            if element.tag == _INTEGER and salted:
-                factors.append(int.from_bytes(data[element.start : element.end][:8]))
+        for tag, _, first, last in elements(data, start, end):
+            if tag == _INTEGER and salted:
+                factors.append(int.from_bytes(data[first:last][:8]))
                 continue
-            salted = element.tag == _OCTET_STRING
-            if element.tag & _CONSTRUCTED:
-                highest = max(highest, _cost(data, element.start, element.end, depth - 1))
-    except ValueError:
+            salted = tag == _OCTET_STRING
+            if tag & _CONSTRUCTED or (tag == _OCTET_STRING and _WRAPPED.match(data, first, last)):
+                total += _cost(data, first, last, depth - 1)
+    except DerError:
         pass
-    return max(highest, _work(factors))
-
-
-def _work(factors: list[int]) -> int:
     # PBKDF2 may add a key length (RFC 8018 A.2); scrypt has N, r and p, and a block of it costs
     # about as much as eight PBKDF2 rounds, and 128 bytes of memory.
     if len(factors) >= 3:
-        return 8 * factors[0] * factors[1] * factors[2]
-    return factors[0] if factors else 0
+        return total + 8 * factors[0] * factors[1] * factors[2]
+    return total + sum(factors[:1])

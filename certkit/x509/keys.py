@@ -181,12 +181,11 @@ def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
     if has_headers:
         return True
     try:
-        outer = next(iter(tlv.elements(key_der)))
-        first = next(iter(tlv.elements(key_der, outer.start, outer.end)))
-    except (StopIteration, ValueError):
+        _, _, start, end = tlv.read(key_der, 0, len(key_der), is_ber=True)
+        # EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every other form with a version.
+        return tlv.read(key_der, start, end, is_ber=True)[0] == tlv.SEQUENCE
+    except tlv.DerError:
         return False
-    # EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every other form with a version.
-    return first.tag == tlv.SEQUENCE
 
 
 class Keyed(Protocol):

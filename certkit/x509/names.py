@@ -195,34 +195,6 @@ def parse_san(text: str) -> x509.GeneralName:
         ) from error
 
 
-def san_text(name: x509.GeneralName) -> str:
-    """An alternative name as `TYPE:value`, safe to show; the types are those of `SAN_TYPES`."""
-    kind, value = san_parts(name)
-    return printable(f"{kind}:{value}")
-
-
-def san_parts(name: x509.GeneralName) -> tuple[str, str]:
-    """The type (one of `SAN_TYPES`) and the value of an alternative name."""
-    from cryptography import x509
-
-    match name:
-        case x509.DNSName():
-            return "DNS", name.value
-        case x509.IPAddress():
-            return "IP", str(name.value)
-        case x509.RFC822Name():
-            return "email", name.value
-        case x509.UniformResourceIdentifier():
-            return "URI", name.value
-        case x509.RegisteredID():
-            return "RID", name.value.dotted_string
-        case x509.DirectoryName():
-            return "dirName", name.value.rfc4514_string()
-        case x509.OtherName():
-            return "otherName", f"{name.type_id.dotted_string};{_other_value(name.value)}"
-    raise ValueError(f"unknown kind of name: {type(name).__name__}")
-
-
 def serial_hex(serial: int) -> str:
     """A serial number as lower-case hex of even length; a negative one, which RFC 5280 forbids, with its sign."""
     digits = f"{abs(serial):x}"
@@ -335,19 +307,6 @@ def _utf8_other_name(oid: str, text: str) -> x509.GeneralName:
     from certkit.x509 import der
 
     return x509.OtherName(x509.ObjectIdentifier(oid), der.encode(_UTF8_STRING, text.encode("utf-8")))
-
-
-def _other_value(der: bytes) -> str:
-    """The value of an otherName: text where it is a UTF8String, hex otherwise."""
-    from certkit.x509 import der as tlv
-
-    try:
-        element = next(iter(tlv.elements(der)))
-        if element.tag == _UTF8_STRING and element.end == len(der):
-            return "UTF8:" + der[element.start :].decode("utf-8")
-    except (StopIteration, ValueError):
-        pass
-    return f"#{der.hex()}"
 
 
 def _oid(text: str) -> str:

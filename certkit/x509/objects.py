@@ -112,7 +112,7 @@ def bundle(
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
         InputError: if there is no certificate, or one cannot be read.
     """
-    if not containers.is_pkcs12(data):
+    if not tlv.is_pkcs12(data):
         return Bundle(None, tuple(certificates(data, name=name)))
     for item in read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
@@ -292,7 +292,7 @@ class _Reader:
         """Read the objects in base64 in a text; much else begins like DER there, so only what can be read counts."""
         misses = 0
         for each in containers.embedded(data):
-            is_certain = each[:1] != b"\x30" or containers.is_pkcs12(each)
+            is_certain = each[:1] != b"\x30" or tlv.is_pkcs12(each)
             has_found = False
             for item in self.read(each, 0):
                 if is_certain or isinstance(item, Item):
@@ -454,7 +454,7 @@ class _Reader:
         yield from self._one_in_der(data[start:])
 
     def _one_in_der(self, data: bytes) -> Iterator[Item | Broken]:
-        if containers.is_pkcs12(data):
+        if tlv.is_pkcs12(data):
             yield self._pkcs12(data) if self._wants(Kind.PKCS12) else Item(Kind.PKCS12, data, None)
         elif containers.is_pkcs7(data):
             yield from self._pkcs7(data, None)
@@ -465,7 +465,7 @@ class _Reader:
 
     def _pkcs12(self, data: bytes) -> Item | Broken:
         what = Kind.PKCS12.words
-        rounds = containers.pkcs12_rounds(data)
+        rounds = containers.pkcs12_cost(data)
         if rounds > tlv.MAX_KDF_COST:
             return Broken(what, *_TOO_SLOW)
         if not self._budget.derive(rounds):

@@ -100,7 +100,7 @@ def parse(value: bytes) -> Statements:
 
 def _parts(value: bytes, *, exactly: int = 0) -> list[bytes]:
     """The values of the elements side by side; of an OID or text its content, of a sequence what is in it."""
-    found = [value[each.start : each.end] for each in der.elements(value)]
+    found = [value[start:end] for _, _, start, end in der.elements(value)]
     if not found or (exactly and len(found) != exactly):
         raise ValueError("not a list of statements")
     return found

@@ -684,13 +684,13 @@ def test_a_csr_that_breaks_rfc_2986_is_judged():
     """No list of attributes, or a version that does not exist: critical, and everything else is still checked."""
     der = x509.load_pem_x509_csr(made()).public_bytes(Encoding.DER)
     [outer] = tlv.elements(der)
-    info = next(tlv.elements(der, outer.start, outer.end))
-    version, subject, spki, attributes = tlv.elements(der, info.start, info.end)
-    rest = der[info.end : outer.end]
+    info = next(tlv.elements(der, *outer[2:]))
+    version, subject, spki, attributes = tlv.elements(der, *info[2:])
+    rest = der[info[3] : outer[3]]
     odd = {
-        "the CSR has no list of attributes, not even an empty one (RFC 2986 section 4.1)": der[info.start : spki.end],
+        "the CSR has no list of attributes, not even an empty one (RFC 2986 section 4.1)": der[info[2] : spki[3]],
         "the version of a CSR is not 1 (0): 2 (RFC 2986 section 4.1)": (
-            tlv.encode(0x02, b"\x01") + der[version.end : attributes.end]
+            tlv.encode(0x02, b"\x01") + der[version[3] : attributes[3]]
         ),
     }
     for message, parts in odd.items():

@@ -24,9 +24,9 @@ def certificate(key):
 
 
 def test_elements_are_found_side_by_side():
-    """Tag, and where the value lies."""
+    """Tag, and where header and value lie."""
     data = bytes.fromhex("02010504820001613000")
-    assert list(der.elements(data)) == [der.Element(0x02, 2, 3), der.Element(0x04, 7, 8), der.Element(0x30, 10, 10)]
+    assert list(der.elements(data)) == [(0x02, 0, 2, 3), (0x04, 3, 7, 8), (0x30, 8, 10, 10)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,13 @@ def test_the_first_element_ends_where_it_says():
     assert der.first_element(b"\x02\x01\x05rest") == b"\x02\x01\x05"
     assert der.first_element(b"\x02\x02\x05") is None
     assert der.first_element(b"") is None
+
+
+def test_every_key_derivation_of_a_pkcs12_counts():
+    """Each part is in an OCTET STRING, and a library ignores the bytes that follow the part there."""
+    derivation = der.encode(0x30, der.encode(0x04, b"salt") + der.encode(0x02, b"\x01\x00"))
+    part = der.encode(0x04, der.encode(0x30, derivation + derivation) + b"\xff")
+    assert der.kdf_cost(der.encode(0x30, part + derivation)) == 3 * 256
 
 
 @pytest.mark.parametrize(
