@@ -137,8 +137,8 @@ def _create_once(
         )
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
     if key is not None:
-        name, bits = keys.type_and_bits(private_key.public_key())
-        refuse([check.key_finding(name, bits, policy.key, partner=policy.title)], policy)
+        facts = keys.key_facts(private_key.public_key())
+        refuse([check.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
     make = new_csr if old_csr is None else functools.partial(read_existing, old_csr)
     checked = make(subject, private_key, policy)
     kept: list[Path | None] = []
