@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certkit.durations import Duration
 from certkit.expiry.scan import Judge, look, scan
 from certkit.expiry.sources.base import Reason
-from certkit.expiry.sources.files import FileSource, StreamSource, in_directory
+from certkit.expiry.sources.files import FileSource, KnownSource, look_at_stream
+from certkit.expiry.sources.finding import in_directory
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from tests import pki
@@ -190,7 +191,7 @@ def test_nothing_found_is_not_well(folder):
 def test_a_stream_of_any_length_is_read(root):
     """Cut in small chunks, as a pipe does."""
     data = b"".join(root.issue(pki.name(CN=str(number)), key=root.key).pem for number in range(5))
-    source = StreamSource((data[at : at + 100] for at in range(0, len(data), 100)), "standard input")
+    source = KnownSource(look_at_stream((data[at : at + 100] for at in range(0, len(data), 100)), "standard input"))
     assert [row.subject for row in scanned(source).rows] == [f"CN={number}" for number in range(5)]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, PlainCertificates, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
+from certkit.processes import Allowance
 from certkit.x509 import pem
 from certkit.x509.items import KEY_STORE, Broken, Budget, Kind, plain_certificates
 
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
 
     from certkit.expiry.sources.base import Seen
     from certkit.secret import Secret
-    from certkit.x509.certificate import Certificate
     from certkit.x509.items import Item
 
 _WATCHED = frozenset({Kind.CERTIFICATE, Kind.CRL, Kind.PKCS12})
-_PORTION = 250
 _MOST_OF_A_FILE = 1024 * 1024
 _MAX_REFERENCES = 100
 # A file with such a name is there for its certificate, so a monitor has to notice when it holds none.
@@ -48,10 +47,11 @@ class FileSource(NamedTuple):
 
     def look(self) -> Iterator[Seen]:
         """Yield the certificates of the files, each in its order; then, whether the searched places held any."""
+        budget = self.budget or Budget(Allowance())
         has_found = False
         for path in self.paths:
             try:
-                for found in self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(path):
+                for found in self._seen_in(path, budget):
                     has_found = has_found or not isinstance(found, Skipped)
                     yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -62,49 +62,16 @@ class FileSource(NamedTuple):
         if self.origin is not None:
             yield Searched(self.origin, has_found)
 
-    def _look_in_bulk(self, path: str) -> Iterator[Seen]:
-        """Yield the certificates of one of very many files: most hold only plain ones, which is quick to find out."""
+    def _seen_in(self, path: str, budget: Budget) -> Iterable[Seen]:
+        if not self.may_hold_nothing:
+            return _look_at(reading.chunks(path), path, self.passphrase, budget)
+        # Of very many files most hold only plain certificates, which is quick to find out.
         begin, is_whole = reading.begin(path)
         plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
-            return iter((PlainCertificates(path, plain),))
-        return self._look_at(path, [begin] if is_whole else reading.chunks(path, must_be_regular=True))
-
-    def _look_at(self, path: str, chunks: Iterable[bytes] | None = None) -> Iterator[Seen]:
-        read = reading.chunks(path) if chunks is None else chunks
-        return look_at_chunks(read, path, self.passphrase, self.budget, may_hold_nothing=self.may_hold_nothing)
-
-
-def in_directory(
-    path: str, passphrase: Secret | None = None, budget: Budget | None = None, *, origin: str | None = None
-) -> Iterator[FileSource | KnownSource]:
-    """Yield all files below a directory, in the order of names, some at a time; `origin` is what named it.
-
-    Symbolic links are followed; hidden files and directories are skipped.
-    """
-    from certkit.expiry.sources import finding
-
-    origin = origin or path
-    portion: list[str] = []
-    others: list[Failure | Skipped] = []
-    for found in finding.walk(path):
-        if isinstance(found, str):
-            portion.append(found)
-        elif found.error is None:
-            others.append(special(found.path))
-        else:
-            failure = unreadable(found.path, found.error)
-            if failure.reason is Reason.NOT_FOUND:  # a link that exists and leads nowhere
-                failure = failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
-            elif failure.reason is Reason.READ_FAILED:
-                failure = failure._replace(reason=Reason.WALK_ERROR)
-            others.append(failure)
-        if len(portion) == _PORTION:
-            yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
-            portion = []
-    if portion:
-        yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
-    yield KnownSource([*others, Searched(origin, any(isinstance(each, Failure) for each in others))])
+            return (PlainCertificates(path, plain),)
+        chunks = [begin] if is_whole else reading.chunks(path, must_be_regular=True)
+        return _look_at(chunks, path, self.passphrase, budget, may_hold_nothing=True)
 
 
 def special(path: str) -> Failure | Skipped:
@@ -117,9 +84,9 @@ def special(path: str) -> Failure | Skipped:
 
 
 class KnownSource(NamedTuple):
-    """Results known in advance: places that do not exist, or are skipped."""
+    """Results that are known, such as places that do not exist, or that come in order, as those of a stream."""
 
-    found: Sequence[Failure | Skipped | Searched]
+    found: Iterable[Seen]
 
     @property
     def weight(self) -> int:
@@ -127,38 +94,27 @@ class KnownSource(NamedTuple):
         return 0
 
     def look(self) -> Iterator[Seen]:
-        """Yield the known results."""
+        """Yield the results."""
         yield from self.found
 
 
-class StreamSource(NamedTuple):
-    """Bytes that come once, such as standard input."""
-
-    chunks: Iterable[bytes]
-    name: str
-    passphrase: Secret | None = None
-    budget: Budget | None = None
-
-    @property
-    def weight(self) -> int:
-        """Zero: nothing to share with other processes."""
-        return 0
-
-    def look(self) -> Iterator[Seen]:
-        """Yield the certificates among the bytes."""
-        try:
-            yield from look_at_chunks(self.chunks, self.name, self.passphrase, self.budget, may_hold_nothing=False)
-        except OSError as error:
-            yield unreadable(self.name, error)
+def look_at_stream(
+    chunks: Iterable[bytes], name: str, passphrase: Secret | None = None, budget: Budget | None = None
+) -> Iterator[Seen]:
+    """Yield the certificates among bytes that come once, such as standard input."""
+    try:
+        yield from _look_at(chunks, name, passphrase, budget or Budget(Allowance()))
+    except OSError as error:
+        yield unreadable(name, error)
 
 
-def look_at_chunks(
+def _look_at(
     chunks: Iterable[bytes],
     name: str,
-    passphrase: Secret | None = None,
-    budget: Budget | None = None,
+    passphrase: Secret | None,
+    budget: Budget,
     *,
-    may_hold_nothing: bool,
+    may_hold_nothing: bool = False,
     may_refer: bool = True,
 ) -> Iterator[Seen]:
     """Yield the certificates among the bytes of a file; an unreadable one is a failure.
@@ -168,26 +124,27 @@ def look_at_chunks(
     Raises:
         OSError: if the bytes cannot be read.
     """
-    begin = b"".join(itertools.islice(source := iter(chunks), 1))
-    view, seen = _View(name, passphrase, budget), False
-    is_kubeconfig = False
+    source = iter(chunks)
+    begin = next(source, b"")
+    whole = itertools.chain([begin], source)
     if may_refer and b"-----BEGIN" not in begin and b"certificate" in begin:
         from certkit.expiry.sources import kubeconfig
 
-        is_kubeconfig = kubeconfig.is_kubeconfig(begin)
-    if is_kubeconfig:
-        for found in _look_at_kubeconfig(itertools.chain([begin], source), name=name):
-            seen = True
-            yield found
-    else:
-        yield from view.look_at(itertools.chain([begin], source))
-        seen = view.has_seen
-        may_hold_nothing = may_hold_nothing and not view.is_suspicious
-    if not seen:
-        yield Skipped(name) if may_hold_nothing else view.found_nothing()
+        if kubeconfig.is_kubeconfig(begin):
+            yield from _look_at_kubeconfig(whole, name, budget, may_hold_nothing=may_hold_nothing)
+            return
+    view = _View(name, passphrase, budget)
+    is_empty = True
+    for found in view.look_at(whole):
+        is_empty = False
+        yield found
+    if is_empty:
+        yield Skipped(name) if may_hold_nothing and not view.is_suspicious else view.found_nothing()
 
 
-def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]:
+def _look_at_kubeconfig(
+    chunks: Iterable[bytes], name: str, budget: Budget, *, may_hold_nothing: bool
+) -> Iterator[Seen]:
     """Yield the certificates in a kubeconfig, and those in the files that it names."""
     from certkit.expiry.sources import kubeconfig
 
@@ -196,36 +153,35 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         data += chunk
         if len(data) > kubeconfig.MAX_BYTES:
             break
+    again = "create the kubeconfig again"
     try:
         found = kubeconfig.read(data)
     except InputError as error:
         yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
         return
     for entry, embedded in found.embedded:
-        view = _View(name, None, None)
-        yield from view.look_at([embedded])
-        if not view.has_seen:
-            message = f"cannot read {name}: {entry}: no certificate in its data"
-            yield Failure(name, message, "create the kubeconfig again", Reason.NO_CERTIFICATE_FOUND)
+        sightings = list(_View(name, None, budget).look_at([embedded]))
+        message = f"cannot read {name}: {entry}: no certificate in its data"
+        yield from sightings or [Failure(name, message, again, Reason.NO_CERTIFICATE_FOUND)]
     for problem in found.problems:
-        yield Failure(name, f"cannot read {name}: {problem}", "create the kubeconfig again", Reason.BAD_KUBECONFIG)
+        yield Failure(name, f"cannot read {name}: {problem}", again, Reason.BAD_KUBECONFIG)
     paths = list(dict.fromkeys(os.path.join(os.path.dirname(name), path) for _, path in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
-            data_there = reading.chunks(path, must_be_regular=True)
-            yield from look_at_chunks(data_there, path, may_hold_nothing=False, may_refer=False)
+            yield from _look_at(reading.chunks(path, must_be_regular=True), path, None, budget, may_refer=False)
         except (OSError, ValueError) as error:
             yield unreadable(path, error)
     if len(paths) > _MAX_REFERENCES:
         message = f"cannot read {name}: it names {len(paths):,} files"
-        yield Failure(name, message, "create the kubeconfig again", Reason.BAD_KUBECONFIG)
+        yield Failure(name, message, again, Reason.BAD_KUBECONFIG)
+    if not (found.embedded or found.problems or paths):
+        yield Skipped(name) if may_hold_nothing else _View(name, None, budget).found_nothing()
 
 
 class _View:
-    """The state of reading one file piece by piece: the sightings so far, and what could not be read."""
+    """The state of reading one file piece by piece: whether a certificate was seen, and what else is there."""
 
-    def __init__(self, name: str, passphrase: Secret | None, budget: Budget | None) -> None:
-        self.has_seen = False
+    def __init__(self, name: str, passphrase: Secret | None, budget: Budget) -> None:
         self._name = name
         self._passphrase = passphrase
         self._budget = budget
@@ -244,59 +200,45 @@ class _View:
                 plain, end = plain_certificates(piece)
                 if plain:
                     yield PlainCertificates(name, plain, self._is_first)
-                    self._is_first, self.has_seen = False, True
-                if end < len(piece):
-                    for item in self._read(piece, end):
-                        if not isinstance(item, Broken):
-                            yield from self._look_at_item(item)
-                            continue
-                        if broken is None:
-                            broken = item._replace(line=item.line + lines) if item.line else item
-                        count += 1
+                    self._is_first = False
+                for item in self._read(piece, end) if end < len(piece) else ():
+                    if not isinstance(item, Broken):
+                        yield from self._look_at_item(item)
+                        continue
+                    if broken is None:
+                        broken = item._replace(line=item.line + lines) if item.line else item
+                    count += 1
                 lines += piece.count(b"\n")
         except InputError as error:
-            self.has_seen = True
             yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
         if broken is not None:
             from certkit.x509 import objects
 
-            self.has_seen = True
             reason, hint = objects.summary(broken, count)
             yield Failure(name, f"cannot read {name}: {reason}", hint, _reason(broken))
 
     def _read(self, piece: bytes, start: int) -> Iterator[Item | Broken]:
         from certkit.x509 import objects
 
-        if self._budget is None:
-            from certkit.processes import Allowance
-
-            self._budget = Budget(Allowance())
         return objects.read(piece, start=start, passphrase=self._passphrase, only=_WATCHED, budget=self._budget)
 
     def _look_at_item(self, item: Item) -> Iterator[Seen]:
         name = self._name
-        if item.kind is Kind.CERTIFICATE:
-            yield self._sighting(item.value)
-        elif item.kind is Kind.CRL:
-            self.has_seen = True
+        if item.kind is Kind.CRL:
             yield Sighting(name, item.value)
-        elif item.kind is not Kind.PKCS12:
+        elif item.kind not in _WATCHED:
             self._others.append(item.kind.words)
         elif item.value is None:
-            self.has_seen = True
             message = f"cannot read {name}: the PKCS#12 bundle is encrypted"
             yield Failure(name, message, "give its passphrase with --passphrase-file", Reason.BAD_PASSPHRASE)
-        elif item.value.certificates:
-            for certificate in item.value.certificates:
-                yield self._sighting(certificate)
         else:
-            self.has_seen = True
-            message = f"cannot read {name}: the PKCS#12 bundle contains no certificate"
-            yield Failure(name, message, "export it with its certificate", Reason.NO_CERTIFICATE_FOUND)
-
-    def _sighting(self, certificate: Certificate) -> Sighting:
-        is_leaf, self._is_first, self.has_seen = self._is_first, False, True
-        return Sighting(self._name, certificate, is_leaf)
+            certificates = [item.value] if item.kind is Kind.CERTIFICATE else item.value.certificates
+            for certificate in certificates:
+                yield Sighting(name, certificate, self._is_first)
+                self._is_first = False
+            if not certificates:
+                message = f"cannot read {name}: the PKCS#12 bundle contains no certificate"
+                yield Failure(name, message, "export it with its certificate", Reason.NO_CERTIFICATE_FOUND)
 
     @property
     def is_suspicious(self) -> bool:

@@ -5,129 +5,146 @@ from __future__ import annotations
 import errno
 import operator
 import os
-import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from certkit.expiry.sources.base import Failure, Reason, Searched
+from certkit.expiry.sources.files import FileSource, KnownSource, special, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from certkit.expiry.sources.base import Skipped
+    from certkit.secret import Secret
+    from certkit.x509.items import Budget
 
-@dataclass(frozen=True, slots=True)
-class Oddity:
-    """An entry that is not a regular file, found by a directory walk: something hidden or special, or an error."""
-
-    path: str
-    error: OSError | None = None
+_PORTION = 250
 
 
-def walk(folder: str) -> Iterator[str | Oddity]:
-    """Yield the paths of all regular files below a directory, directory by directory in name order, and oddities.
+def in_directory(
+    path: str, passphrase: Secret | None = None, budget: Budget | None = None, *, origin: str | None = None
+) -> Iterator[FileSource | KnownSource]:
+    """Yield all files below a directory, in the order of names, some at a time; `origin` is what named it."""
+    origin = origin or path
+    portion: list[str] = []
+    others: list[Failure | Skipped] = []
+    for found in _walk(path):
+        if not isinstance(found, str):
+            others.append(found)
+            continue
+        portion.append(found)
+        if len(portion) == _PORTION:
+            yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
+            portion = []
+    if portion:
+        yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
+    yield KnownSource([*others, Searched(origin, any(isinstance(each, Failure) for each in others))])
 
-    Symbolic links are followed, and no directory is entered twice. Hidden directories are not entered.
+
+def _walk(folder: str) -> Iterator[str | Failure | Skipped]:
+    """Yield the paths of all regular files below a directory, directory by directory in name order, and the rest.
+
+    Symbolic links are followed, and no directory is entered twice. Hidden files and directories are skipped.
     """
     entered: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
         path = waiting.pop()
         try:
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) in entered:
+            if _has_entered(path, entered):
                 continue
-            entered.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(path), key=operator.attrgetter("name"))
         except OSError as error:
-            yield Oddity(path, error)
+            yield _failure(path, error)
             continue
         below = []
         for entry in entries:
-            if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
-                yield entry.path
-            elif _is_folder(entry):
-                below.append(entry.path)
-            else:
-                yield _odd(entry)
+            try:
+                if entry.name.startswith("."):
+                    yield special(entry.path)
+                elif entry.is_file():
+                    yield entry.path
+                elif entry.is_dir():
+                    below.append(entry.path)
+                else:
+                    entry.stat()  # an error for a link that leads nowhere
+                    yield special(entry.path)
+            except OSError as error:
+                # Circular links are skipped.
+                yield special(entry.path) if error.errno == errno.ELOOP else _failure(entry.path, error)
         waiting += reversed(below)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir() and not entry.name.startswith(".")
-    except OSError:
-        return False
+def _has_entered(path: str, entered: set[tuple[int, int]]) -> bool:
+    """Return whether a directory was entered before, and note that it is now."""
+    status = os.stat(path)
+    identity = status.st_dev, status.st_ino
+    if identity in entered:
+        return True
+    entered.add(identity)
+    return False
 
 
-def _odd(entry: os.DirEntry[str]) -> str | Oddity:
-    """Return the path of a file behind a symbolic link, or an oddity; circular links lead nowhere."""
-    if entry.name.startswith("."):
-        return Oddity(entry.path)
-    try:
-        return entry.path if stat.S_ISREG(entry.stat().st_mode) else Oddity(entry.path)
-    except OSError as error:
-        return Oddity(entry.path, None if error.errno == errno.ELOOP else error)
+def _failure(path: str, error: OSError) -> Failure:
+    """Return the failure for an entry of a directory that cannot be examined."""
+    failure = unreadable(path, error)
+    if failure.reason is Reason.NOT_FOUND:  # a link that exists and leads nowhere
+        return failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
+    return failure._replace(reason=Reason.WALK_ERROR) if failure.reason is Reason.READ_FAILED else failure
 
 
-def matching(pattern: str) -> list[str | Oddity]:
+def matching(pattern: str) -> list[str | Failure]:
     """Return the files and directories whose paths match a shell pattern, and directories that cannot be read.
 
     `**` goes through directories, each of them once. A leading dot has to be matched by one.
     """
     drive, rest = os.path.splitdrive(pattern.replace(os.sep, "/"))  # Windows: C:\\partners\\*.pem
     first = f"{drive}/" if rest.startswith("/") else drive
-    found = list(_expand(first, [part for part in rest.split("/") if part], set()))
-    return [
-        *dict.fromkeys(sorted(each for each in found if isinstance(each, str))),
-        *(each for each in found if isinstance(each, Oddity)),
-    ]
+    failures: list[Failure] = []
+    return [*sorted(set(_expand(first, [part for part in rest.split("/") if part], failures))), *failures]
 
 
-def _expand(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iterator[str | Oddity]:
+def _expand(base: str, parts: list[str], failures: list[Failure]) -> Iterator[str]:
     if not parts:
         if base and os.path.lexists(base):
             yield base
         return
     part, rest = parts[0], parts[1:]
     if part == "**":
-        yield from _descend(base, parts, entered)
+        yield from _descend(base, rest, set(), failures)
     elif any(char in part for char in "*?["):
-        for name in _names(base, part):
-            if isinstance(name, Oddity):
-                yield name
-            elif not rest or os.path.isdir(os.path.join(base, name)):
-                yield from _expand(os.path.join(base, name), rest, set())
+        for path in _matching_in(base, part, failures):
+            if not rest or os.path.isdir(path):
+                yield from _expand(path, rest, failures)
     else:
-        yield from _expand(os.path.join(base, part), rest, set())
+        yield from _expand(os.path.join(base, part), rest, failures)
 
 
-def _descend(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iterator[str | Oddity]:
+def _descend(base: str, rest: list[str], entered: set[tuple[int, int]], failures: list[Failure]) -> Iterator[str]:
     """Yield what matches in a directory and everything below it."""
     try:
-        status = os.stat(base or ".")
+        if _has_entered(base or ".", entered):
+            return
     except OSError:
         return
-    if (status.st_dev, status.st_ino) in entered:
-        return
-    entered.add((status.st_dev, status.st_ino))
-    yield from _expand(base, parts[1:], set())
-    for name in _names(base, "*"):
-        path = name if isinstance(name, Oddity) else os.path.join(base, name)
-        if isinstance(path, Oddity):
-            yield path
-        elif os.path.isdir(path):
-            yield from _descend(path, parts, entered)
+    yield from _expand(base, rest, failures)
+    for path in _matching_in(base, "*", failures):
+        if os.path.isdir(path):
+            yield from _descend(path, rest, entered, failures)
 
 
-def _names(folder: str, pattern: str) -> Iterator[str | Oddity]:
-    """Yield the names in a directory that match a pattern, sorted."""
+def _matching_in(folder: str, pattern: str, failures: list[Failure]) -> list[str]:
+    """Return the paths in a directory whose names match a pattern, sorted."""
     import fnmatch
 
     try:
         names = sorted(os.listdir(folder or "."))
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     except OSError as error:
-        yield Oddity(folder, error)
-        return
-    for name in names:
-        if fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith(".")):
-            yield name
+        failures.append(unreadable(folder, error))
+        return []
+    return [
+        os.path.join(folder, name)
+        for name in names
+        if fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith("."))
+    ]

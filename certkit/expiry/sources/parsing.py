@@ -14,8 +14,7 @@ from certkit.expiry.sources.files import (
     WATCHED_NAMES,
     FileSource,
     KnownSource,
-    StreamSource,
-    in_directory,
+    look_at_stream,
     special,
     unreadable,
 )
@@ -150,7 +149,9 @@ def _is_pattern(reference: str) -> bool:
 def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[Source]:
     """Yield the sources named by a word that is not a live host."""
     if os.path.isdir(reference):
-        yield from in_directory(reference, access.passphrase, budget)
+        from certkit.expiry.sources import finding
+
+        yield from finding.in_directory(reference, access.passphrase, budget)
     elif os.path.lexists(reference):
         yield FileSource((reference,), access.passphrase, budget)
     elif _is_pattern(reference):
@@ -167,7 +168,7 @@ def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[S
 
         yield IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
     elif reference == _STDIN:
-        yield StreamSource(access.stdin(), "standard input", access.passphrase, budget)
+        yield KnownSource(look_at_stream(access.stdin(), "standard input", access.passphrase, budget))
     else:
         try:
             os.lstat(reference)
@@ -188,10 +189,10 @@ def _matching(pattern: str, access: SourceAccess, budget: Budget) -> Iterator[So
 
     paths = finding.matching(pattern)
     for path in paths:
-        if isinstance(path, finding.Oddity):
-            yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
+        if isinstance(path, Failure):
+            yield KnownSource([path])
         elif os.path.isdir(path):
-            yield from in_directory(path, access.passphrase, budget, origin=pattern)
+            yield from finding.in_directory(path, access.passphrase, budget, origin=pattern)
         elif reading.is_special(path):
             yield KnownSource([special(path)])
         else:
