@@ -195,6 +195,17 @@ def test_a_stream_of_any_length_is_read(root):
     assert [row.subject for row in scanned(source).rows] == [f"CN={number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("entries", ["users: [{name: a, user: {token: secret}}]", "users: []", "clusters: ~\nusers: ~"])
+def test_a_kubeconfig_without_certificates(folder, entries):
+    """It says so where it is named, and is skipped where it was only found."""
+    path = folder / "config"
+    path.write_text(f"kind: Config  # no client-certificate\n{entries}\n")
+    (failure,) = scanned(FileSource((str(path),))).failures
+    assert failure.message == f"cannot read {path} as a certificate: the kubeconfig contains no certificate"
+    assert failure.reason is Reason.NO_CERTIFICATE_FOUND
+    assert scanned(*in_directory(str(folder))).skipped == [str(path)]
+
+
 def test_labels_for_metrics(root, folder):
     """One for each attribute; several of a kind are joined, and what is invisible is shown."""
     subject = x509.Name.from_rfc4514_string("CN=a\\0Ab,OU=one,OU=two,O=Acme Ltd")

@@ -175,7 +175,9 @@ def _look_at_kubeconfig(
         message = f"cannot read {name}: it names {len(paths):,} files"
         yield Failure(name, message, again, Reason.BAD_KUBECONFIG)
     if not (found.embedded or found.problems or paths):
-        yield Skipped(name) if may_hold_nothing else _View(name, None, budget).found_nothing()
+        message = f"cannot read {name} as a certificate: the kubeconfig contains no certificate"
+        nothing = Failure(name, message, "check that it is the right file", Reason.NO_CERTIFICATE_FOUND)
+        yield Skipped(name) if may_hold_nothing else nothing
 
 
 class _View:
