@@ -331,7 +331,8 @@ def described(
         if facts.get("problems"):
             problems.append(f"a field of {item.kind.words}: {facts['problems'][0]}")
     if broken:
-        reason, hint = objects.summary(broken[0], len(broken))
+        count = sum(not each.is_limit for each in broken)
+        reason, hint = objects.summary(broken[0], count, is_complete=count == len(broken))
         return found, problems, InputError(f"cannot read {name}: {reason}", hint=hint)
     if not found:
         what = "a key, CSR, certificate, CRL or PKCS#12 bundle"

@@ -68,7 +68,7 @@ class Item(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """An object that begins to be one and cannot be read."""
+    """An object that begins to be one and cannot be read; with `is_limit`, the rest of a file that was not read."""
 
     what: str
     reason: str
@@ -76,6 +76,7 @@ class Broken(NamedTuple):
     line: int | None = None
     is_locked: bool = False
     is_bad_pem: bool = False
+    is_limit: bool = False
 
     @property
     def message(self) -> str:

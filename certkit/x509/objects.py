@@ -56,9 +56,13 @@ def read(
                 return
 
 
-def summary(first: Broken, count: int) -> tuple[str, str]:
-    """The broken objects of one file in one line: the first, and how many more there are; and the first one's hint."""
-    more = f" (and {count - 1:,} more broken objects)" if count > 1 else ""
+def summary(first: Broken, count: int, *, is_complete: bool = True) -> tuple[str, str]:
+    """The broken objects of one file in one line: the first, and how many more there are; and the first one's hint.
+
+    Limits (`Broken.is_limit`) are not counted; where one was met, the count is not complete.
+    """
+    at_least = "" if is_complete else "at least "
+    more = f" (and {at_least}{count - 1:,} more broken objects)" if count > 1 else ""
     return f"{first.message}{more}", first.hint
 
 
@@ -237,11 +241,16 @@ _TOO_SLOW = (
 )
 _MOST_BROKEN = 1000
 _TOO_MANY_BROKEN = Broken(
-    f"{_MOST_BROKEN:,} broken objects", "the rest of the file was not read", "check that it is the right file"
+    f"{_MOST_BROKEN:,} broken objects",
+    "the rest of the file was not read",
+    "check that it is the right file",
+    is_limit=True,
 )
 # Opening a key of some curves takes more than a millisecond.
 _MOST_KEYS = 5000
-_TOO_MANY_KEYS = Broken(f"{_MOST_KEYS:,} private keys", "the rest of the file was not read", "split the file")
+_TOO_MANY_KEYS = Broken(
+    f"{_MOST_KEYS:,} private keys", "the rest of the file was not read", "split the file", is_limit=True
+)
 _DAMAGED_HINT = "the file may be cut off or damaged; get a new copy from its source"
 _SIGNED: dict[Kind, Callable[[bytes], Any]] = {
     Kind.CERTIFICATE: Certificate.parse,

@@ -206,6 +206,23 @@ def test_a_kubeconfig_without_certificates(folder, entries):
     assert scanned(*in_directory(str(folder))).skipped == [str(path)]
 
 
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(1, ""), (2, " (and 1 more broken objects)"), (999, " (and 998 more broken objects)")]
+    + [(number, " (and at least 1,000 more broken objects)") for number in (1001, 20_000)]
+    + [(60_000, " (and at least 2,000 more broken objects)")],
+)
+def test_broken_objects_are_counted_as_far_as_they_are_read(root, folder, number, more):
+    """Reading ends after a thousand of one megabyte, and the certificate in the next one is still found."""
+    path = folder / "a.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" * number + b"\n" * (1 << 21) + root.issue().pem)
+    found = scanned(FileSource((str(path),)))
+    assert [each.message for each in found.failures] == [
+        f"cannot read {path}: PEM block 'CERTIFICATE' at line 1: its END line is missing{more}"
+    ]
+    assert len(found.rows) == 1
+
+
 def test_labels_for_metrics(root, folder):
     """One for each attribute; several of a kind are joined, and what is invisible is shown."""
     subject = x509.Name.from_rfc4514_string("CN=a\\0Ab,OU=one,OU=two,O=Acme Ltd")

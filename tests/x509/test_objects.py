@@ -298,4 +298,5 @@ def test_a_summary_names_the_first_broken_object_and_counts_the_others():
     assert objects.summary(broken[0], len(broken))[0] == (
         "PEM block 'CERTIFICATE' at line 1: its END line is missing (and 900 more broken objects)"
     )
+    assert objects.summary(broken[0], 900, is_complete=False)[0].endswith("(and at least 899 more broken objects)")
     assert objects.summary(broken[0], 1)[0] == "PEM block 'CERTIFICATE' at line 1: its END line is missing"

@@ -195,7 +195,7 @@ class _View:
         """Yield the certificates of the file and, at the end, one failure for all that could not be read."""
         name, lines = self._name, 0
         broken: Broken | None = None
-        count = 0
+        count, is_complete = 0, True
         try:
             for piece in pem.pieces(chunks):
                 self._begin = self._begin or piece
@@ -209,14 +209,15 @@ class _View:
                         continue
                     if broken is None:
                         broken = item._replace(line=item.line + lines) if item.line else item
-                    count += 1
+                    count += not item.is_limit
+                    is_complete = is_complete and not item.is_limit
                 lines += piece.count(b"\n")
         except InputError as error:
             yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
         if broken is not None:
             from certkit.x509 import objects
 
-            reason, hint = objects.summary(broken, count)
+            reason, hint = objects.summary(broken, count, is_complete=is_complete)
             yield Failure(name, f"cannot read {name}: {reason}", hint, _reason(broken))
 
     def _read(self, piece: bytes, start: int) -> Iterator[Item | Broken]:
