@@ -38,14 +38,10 @@ def exchange(
         StoreError: if the store cannot be used; if Wise has issued the token by then, it is lost.
     """
     known = _stored_version(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
-    claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
     with token_lease.uninterrupted():
-        try:
+        # If no token is issued, the same redirect can be tried again; Wise decides whether its code still works.
+        with oauth_state.claimed(store, name, redirect, expected=expected_state, client_id=client.id, now=now):
             made = oauth.exchange(endpoint, client, redirect, now=now)
-        except BaseException:
-            # The same redirect can be tried again; Wise decides whether its code still works.
-            oauth_state.give_back(store, name, claim)
-            raise
         return token_lease.keep(store, name, made, over=known)
 
 

@@ -18,6 +18,8 @@ from certkit.secret import Secret
 from certkit.times import parse_moment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from certkit.stores.base import Store
     from certkit.wise.redirect import Redirect
 
@@ -37,15 +39,6 @@ class Authorization:
     redirect_uri: str
     asked_at: datetime
     used: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A state that is used up, unless it is given back."""
-
-    document: str
-    asked: Authorization
-    version: str
 
 
 def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now: datetime) -> str:
@@ -95,10 +88,11 @@ def _text(field: Secret | None) -> str | None:
     return None if field is None else field.reveal().decode("utf-8", "replace")
 
 
-def claim(
+@contextlib.contextmanager
+def claimed(
     store: Store, name: str, redirect: Redirect, *, expected: str | None, client_id: str, now: datetime
-) -> Claim | None:
-    """Use up the state of a redirect, and return it; None if no state was requested.
+) -> Iterator[None]:
+    """A context that uses up the state of a redirect, if one was requested; an exception in it makes it valid again.
 
     `expected` is the state that the caller requires; a state that is not in the store is accepted only then. A bare
     code has no state to compare, so it is accepted only if no state is pending.
@@ -117,10 +111,21 @@ def claim(
     if document is None or found is None:
         if not is_vouched:
             _refuse_unknown(store, name, redirect, expected=expected, now=now)
-        return None
+        yield
+        return
     asked, version = found
     _refuse_unfit(name, asked, redirect, client_id=client_id, now=now)
-    return _use(store, name, document, asked, version)
+    try:
+        version = store.put_document(name, document, _fields(replace(asked, used=True)), over=version)
+    except ConflictError as error:
+        message = f"{name}: another run is using the state of this redirect"
+        raise RefusedError(message, hint=f"see the result: certkit wise token show --identity {name}") from error
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(StoreError):  # then the user is asked once more
+            store.put_document(name, document, _fields(asked), over=version)
+        raise
 
 
 def latest(store: Store, name: str) -> Authorization | None:
@@ -140,13 +145,6 @@ def is_used(store: Store, name: str, redirect: Redirect) -> bool:
     """
     found = None if redirect.state is None else _read(store, name, _document(redirect.state))
     return found is not None and found[0].used
-
-
-def give_back(store: Store, name: str, claim: Claim | None) -> None:
-    """Make a state valid again, because no token was issued for it."""
-    if claim is not None:
-        with contextlib.suppress(StoreError):  # then the user is asked once more
-            store.put_document(name, claim.document, _fields(claim.asked), over=claim.version)
 
 
 def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client_id: str, now: datetime) -> None:
@@ -177,15 +175,6 @@ def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: st
             hint = "paste the whole URL with --redirect-url, or give the returned state with --state"
         what = "the expected state is missing" if expected is None else "the state is not the expected one"
         raise RefusedError(f"{name}: {what}", hint=hint)
-
-
-def _use(store: Store, name: str, document: str, asked: Authorization, version: str) -> Claim:
-    try:
-        version = store.put_document(name, document, _fields(replace(asked, used=True)), over=version)
-    except ConflictError as error:
-        message = f"{name}: another run is using the state of this redirect"
-        raise RefusedError(message, hint=f"see the result: certkit wise token show --identity {name}") from error
-    return Claim(document=document, asked=asked, version=version)
 
 
 def _is_same(one: str | None, other: str | None) -> bool:
