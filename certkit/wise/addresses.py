@@ -5,12 +5,12 @@ Wise developer documentation, "Environments" and "Testing in Sandbox", read on 2
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from certkit.errors import InputError
+from certkit.net import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,8 @@ def require_base_url(text: str) -> str:
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give, for example, https://proxy.example/wise")
-    if text.startswith("http:") and not is_loopback(urlsplit(text).hostname or ""):
+    address = hosts.ip(urlsplit(text).hostname or "")
+    if text.startswith("http:") and not (address and address.is_loopback):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
         raise InputError(f"unsafe base URL: {text}: the client secret would be sent unencrypted", hint=hint)
     return text.rstrip("/")
@@ -117,20 +118,6 @@ def _is_url(text: str, form: re.Pattern[str]) -> bool:
         return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         return False
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is a loopback address."""
-    return is_ip(host) and ipaddress.ip_address(host).is_loopback
-
-
-def is_ip(host: str) -> bool:
-    """Return whether a host is an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _shown(text: str) -> str:

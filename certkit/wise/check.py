@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Store, StoredIdentity
+    from certkit.stores.base import Store, StoredIdentity
+    from certkit.wise.tokens import Token
 
 # The files of cron and systemd on this host.
 _PLACES = ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/systemd/system", "~/.config/systemd/user")
@@ -41,22 +42,16 @@ _CRONTAB_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two identities, with its policy."""
+    """One of the two identities, with its policy, and with its token that works or can be refreshed."""
 
     identity: StoredIdentity
     policy: Policy
+    token: Token | None
 
     @property
     def name(self) -> str:
         """The name of the identity."""
         return self.identity.name
-
-    @property
-    def active(self) -> Generation | None:
-        """The active generation, if it has a certificate."""
-        number = self.identity.record.active
-        found = None if number is None else overview.generation(self.identity, number)
-        return found if found and found.is_issued else None
 
 
 def check(store: Store, sandbox: str, production: str, *, online: bool, timeout: float, now: datetime) -> list[Finding]:
@@ -66,8 +61,7 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
         InputError: if an identity does not exist, or its policy cannot be used.
         StoreError: if the store cannot be used.
     """
-    loaded = [store.load(require_name(name)) for name in (sandbox, production)]
-    one, other = (Side(each, catalogue.load(each.record.settings.policy)) for each in loaded)
+    one, other = (_side(store, name, now) for name in (sandbox, production))
     found = [
         _environments(one, other),
         _hosts(one, ("sandbox", "sandbox-legacy")),
@@ -76,7 +70,7 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
         _trust(one, other),
     ]
     for each in (one, other):
-        about = [_chain(each, now), _expiry(each, now), _token(store, each, now)]
+        about = [_chain(each, now), _expiry(each, now), _token(each, now)]
         if online:
             # Until mTLS is enforced, the plain host is the fallback.
             about += [_call(store, each, timeout, now), _fallback(each, timeout, now)]
@@ -84,6 +78,12 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
     if not online:
         found += [skipped(about, "not requested", "ask Wise with --online") for about in ("http", "fallback")]
     return [*found, reminders()]
+
+
+def _side(store: Store, name: str, now: datetime) -> Side:
+    identity = store.load(require_name(name))
+    kept = guide.usable_token(store, name, now=now)
+    return Side(identity, catalogue.load(identity.record.settings.policy), kept.token if kept else None)
 
 
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
@@ -184,7 +184,8 @@ def _trust(sandbox: Side, production: Side) -> Finding:
 
 def _chain(one: Side, now: datetime) -> Finding:
     """Check that the active certificate chains to the identity's own trust bundle and follows its policy."""
-    found = one.active
+    active = one.identity.record.active
+    found = next((each for each in one.identity.generations if each.number == active), None)
     if found is None or found.issued is None:
         return critical("chain", "no certificate is active", f"see the next step: certkit wise setup {one.name}")
     leaf, *above = objects.certificates(found.issued.fullchain, name=f"generation {found.number}")
@@ -216,19 +217,17 @@ def _expiry(one: Side, now: datetime) -> Finding:
     return replace(warning("expiry", left, f"renew it: certkit identity renew {one.name}"), status=status)
 
 
-def _token(store: Store, one: Side, now: datetime) -> Finding:
-    kept = guide.situation(store, one.name, one.policy, now=now).token
-    if kept is None:
+def _token(one: Side, now: datetime) -> Finding:
+    if one.token is None:
         hint = f"unless the tokens are kept elsewhere, get one: certkit wise setup {one.name}"
         return warning("token", "no token is valid or can be renewed", hint)
-    if kept.token.is_expired(now):
+    if one.token.is_expired(now):
         return warning("token", "the access token has expired", f"certkit wise token refresh --identity {one.name}")
     return ok("token", "a token is stored")
 
 
 def _call(store: Store, one: Side, timeout: float, now: datetime) -> Finding:
-    kept = guide.situation(store, one.name, one.policy, now=now).token
-    token = None if kept is None or kept.token.is_expired(now) else kept.token.access
+    token = None if one.token is None or one.token.is_expired(now) else one.token.access
     try:
         endpoint = endpoints.endpoint(store, one.identity, one.policy, timeout=timeout)
     except CertkitError as error:

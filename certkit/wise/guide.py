@@ -126,9 +126,11 @@ def situation(
         StoreError: if the store cannot be used.
     """
     identity = store.load(name)
-    token = None if skips_oauth else _token(store, name, profile_id, now)
-    asked = None if skips_oauth else oauth_state.latest(store, name)
-    noted_id, noted_uri = (None, None) if skips_oauth else oauth_state.noted(store, name)
+    token, asked, noted_id, noted_uri = None, None, None, None
+    if not skips_oauth:
+        token = usable_token(store, name, profile_id=profile_id, now=now)
+        asked = oauth_state.latest(store, name)
+        noted_id, noted_uri = oauth_state.noted(store, name)
     made_for = token.token.client_id if token else noted_id or (asked.client_id if asked else None)
     return Situation(
         identity=identity,
@@ -141,8 +143,12 @@ def situation(
     )
 
 
-def _token(store: Store, name: str, profile_id: str | None, now: datetime) -> Kept | None:
-    """Return the token to use: of those that work or can be refreshed, a user's if there is one, and the latest."""
+def usable_token(store: Store, name: str, *, profile_id: str | None = None, now: datetime) -> Kept | None:
+    """Return the token to use: of those that work or can be refreshed, a user's if there is one, and the latest.
+
+    Raises:
+        StoreError: if a token is damaged, or the store cannot be used.
+    """
     usable = [
         each
         for each in tokens.every(store, name)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.net import http
@@ -78,19 +78,19 @@ def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now
     """
     question = TokenRequest(
         grant=AUTHORIZATION_CODE,
-        form=_form(
-            grant_type="authorization_code",
-            client_id=client.id,
-            code=redirect.code.reveal().decode(),
-            redirect_uri=redirect.redirect_uri,
-        ),
+        form={
+            "grant_type": "authorization_code",
+            "client_id": client.id,
+            "code": redirect.code.reveal().decode(),
+            "redirect_uri": redirect.redirect_uri,
+        },
         asked_at=now,
         refused=_CODE_HINT,
         doubt=f"the code may be used up: if it is rejected now, {_BEGIN_AGAIN}",
         is_repeatable=False,
         profile_id=redirect.profile_id,
     )
-    return _ask(endpoint, client, question, now=now)
+    return _ask(endpoint, client, question)
 
 
 def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetime) -> Token:
@@ -109,14 +109,14 @@ def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetim
         raise InputError("the token has no refresh token", hint=_BEGIN_AGAIN)
     question = TokenRequest(
         grant=token.grant,
-        form=_form(grant_type="refresh_token", refresh_token=token.refresh.reveal().decode()),
+        form={"grant_type": "refresh_token", "refresh_token": token.refresh.reveal().decode()},
         asked_at=now,
         refused=_REFRESH_HINT,
         doubt="the previous token may be invalid now; try again",
         profile_id=token.profile_id,
         before=token,
     )
-    return _ask(endpoint, client, question, now=now)
+    return _ask(endpoint, client, question)
 
 
 def client_credentials(endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
@@ -127,31 +127,22 @@ def client_credentials(endpoint: TokenEndpoint, client: Client, *, now: datetime
         UncertainError: if the response is lost or unusable.
         InputError: if Wise cannot be reached.
     """
-    form = _form(grant_type="client_credentials")
+    form = {"grant_type": "client_credentials"}
     question = TokenRequest(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
-    return _ask(endpoint, client, question, now=now)
+    return _ask(endpoint, client, question)
 
 
-def _form(**fields: str) -> Secret:
-    return Secret(urlencode(fields).encode())
-
-
-def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now: datetime) -> Token:
-    answer = _answer(endpoint, client, question, now=now)
+def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> Token:
+    answer = _answer(endpoint, client, question)
     where = urlsplit(endpoint.url).netloc
-    if answer.status != 200:
-        has_certificate = endpoint.credentials is not None
-        hidden = _hidden(client, question)
-        raise oauth_answers.refusal(answer, question, where=where, has_certificate=has_certificate, hidden=hidden)
-    try:
-        return oauth_answers.token(answer, question, client_id=client.id, now=now)
-    except UncertainError as error:
-        unusable = UncertainError(f"cannot use the response of {where}: {error.message}", hint=question.doubt)
-        unusable.rescued = error.rescued
-        raise unusable from error
+    if answer.status == 200:
+        return oauth_answers.token(answer, question, where=where, client_id=client.id)
+    has_certificate = endpoint.credentials is not None
+    hidden = _hidden(client, question)
+    raise oauth_answers.refusal(answer, question, where=where, has_certificate=has_certificate, hidden=hidden)
 
 
-def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now: datetime) -> http.HttpAnswer:
+def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> http.HttpAnswer:
     """Send the request; repeat it a few times after a temporary failure if repeating does no harm."""
     request = http.HttpRequest(
         method="POST",
@@ -161,13 +152,15 @@ def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, 
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         },
-        body=question.form.reveal(),
+        body=urlencode(question.form).encode(),
     )
-    how: dict[str, Any] = {"credentials": endpoint.credentials, "anchors": endpoint.anchors}
+    now = question.asked_at
     for pause in (*_PAUSES_SECONDS, None):
         wait = pause
         try:
-            answer = http.send(request, now=now, **how, timeout=endpoint.timeout)
+            answer = http.send(
+                request, now=now, credentials=endpoint.credentials, anchors=endpoint.anchors, timeout=endpoint.timeout
+            )
         except http.HttpError as error:
             if endpoint.credentials is not None and judge.is_about_certificates(error.alert):
                 where = urlsplit(endpoint.url).netloc
@@ -197,5 +190,5 @@ def _basic(client: Client) -> str:
 def _hidden(client: Client, question: TokenRequest) -> list[Secret]:
     """Return what no message may contain: the client secret, plain and as HTTP Basic, and the values of the form."""
     public = {"grant_type", "client_id", "redirect_uri"}
-    sent = [value.encode() for name, value in parse_qsl(question.form.reveal().decode()) if name not in public]
+    sent = [value.encode() for name, value in question.form.items() if name not in public]
     return [client.secret, Secret(_basic(client).encode()), *map(Secret, sent)]

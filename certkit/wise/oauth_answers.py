@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,7 @@ class TokenRequest:
     """
 
     grant: str
-    form: Secret
+    form: Mapping[str, str] = field(repr=False)
     refused: str
     doubt: str
     asked_at: datetime
@@ -73,20 +73,21 @@ class TokenRequest:
     before: Token | None = None
 
 
-def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: datetime) -> Token:
-    """Return the token in a response with status 200. `now` is our clock's time at its arrival.
+def token(answer: HttpAnswer, question: TokenRequest, *, where: str, client_id: str) -> Token:
+    """Return the token in a response of `where` with status 200.
 
     Raises:
         UncertainError: if there is no usable access token.
     """
-    document, before = _document(answer), question.before
-    if document is None:
-        raise UncertainError("it is not a JSON object", hint=question.doubt)
+    found, before, now = _document(answer), question.before, question.asked_at
+    document = found or {}
     access = _secret(document, "access_token")
     refresh = _secret(document, "refresh_token") or (before.refresh if before else None)
     if access is None:
-        is_there = document.get("access_token") is not None
-        error = UncertainError("its access_token cannot be used" if is_there else "it has no access_token", hint="")
+        problem = "it is not a JSON object" if found is None else "it has no access_token"
+        if document.get("access_token") is not None:
+            problem = "its access_token cannot be used"
+        error = UncertainError(f"cannot use the response of {where}: {problem}", hint=question.doubt)
         if before is not None:
             error.rescued = replace(before, refresh=refresh)
         raise error
@@ -104,9 +105,9 @@ def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: da
         received_at=now,
         expires_at=now + (life or _ASSUMED_LIFE),
         refresh=refresh,
-        refresh_expires_at=now + refresh_life
+        refresh_token_expires_at=now + refresh_life
         if refresh_life
-        else _moment(document, "refresh_token_expires_at") or (before.refresh_expires_at if before else None),
+        else _moment(document, "refresh_token_expires_at") or (before.refresh_token_expires_at if before else None),
         created_at=created,
         scope=printable(scope) if isinstance(scope, str) and len(scope) < 1000 else before.scope if before else None,
         profile_id=question.profile_id,
@@ -157,8 +158,7 @@ def refusal(
         wait = "" if seconds is None else f"; the server asks to wait {spoken(timedelta(seconds=seconds))}"
         return UncertainError(f"{where} failed with status {status}{trace}", hint=f"{question.doubt}{wait}")
     if status == 429:
-        when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
-        return InputError(f"{where} is rate limiting requests (429){trace}", hint=f"try again {when}")
+        return rate_limited(answer, where, now=question.asked_at)
     document = _document(answer)
     error = (document or {}).get("error")
     if isinstance(error, str) and error.strip():  # RFC 6749 section 5.2
@@ -177,6 +177,13 @@ def refusal(
     what = "redirects elsewhere" if 300 <= status < 400 else "does not respond as Wise does"
     hint = "check the address (--environment, --base-url), and proxies in between"
     return InputError(f"{where} {what}: status {status}{'' if document else ', no JSON'}{trace}", hint=hint)
+
+
+def rate_limited(answer: HttpAnswer, where: str, *, now: datetime) -> InputError:
+    """Return the error for a response of `where` with status 429."""
+    seconds = retry_after(answer, now=now)
+    when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
+    return InputError(f"{where} is rate limiting requests (429){trace_of(answer)}", hint=f"try again {when}")
 
 
 def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:

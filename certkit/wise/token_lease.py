@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,13 @@ from certkit.errors import CertkitError, ConflictError, InputError, RefusedError
 from certkit.stores.base import AbsentError
 from certkit.wise import tokens
 from certkit.wise.oauth_answers import UncertainError
-from certkit.wise.tokens import Kept, leased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from certkit.stores.base import Store
-    from certkit.wise.tokens import Token
+    from certkit.wise.tokens import Kept, Token
 
     Clock = Callable[[], datetime]
     Ask = Callable[[Token], Token]
@@ -74,7 +74,7 @@ def renewed(
         if not is_wanted and not token.is_due(now) and not token.is_leased(now):
             return token
         try:
-            ours = tokens.write(store, name, leased(token, now + timedelta(seconds=lease)), over=kept.version)
+            ours = tokens.write(store, name, replace(token, lease=now + timedelta(seconds=lease)), over=kept.version)
         except ConflictError:
             continue
         return _renew(store, name, ours, token, ask, clock)
@@ -116,7 +116,7 @@ def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: 
         try:
             made = ask(before)
         except UncertainError as error:
-            _end_lease(store, name, ours, leased(error.rescued or before, clock()))
+            _end_lease(store, name, ours, replace(error.rescued or before, lease=clock()))
             raise
         except RefusedError:
             there = tokens.read(store, name, before.document)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, StoreError
 from certkit.findings import Status
@@ -12,8 +12,6 @@ from certkit.secret import Secret
 from certkit.times import parse_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from certkit.stores.base import Document, Store
 
 AUTHORIZATION_CODE, CLIENT_CREDENTIALS = "authorization_code", "client_credentials"
@@ -22,6 +20,10 @@ GRANTS = (AUTHORIZATION_CODE, CLIENT_CREDENTIALS)
 # A token is due this long before it expires, or in the last quarter of its lifetime if that is shorter.
 _MARGIN = timedelta(minutes=10)
 _SHARE = 4
+
+# The fields of a token's document, besides its secrets.
+_TEXTS = ("grant", "client_id", "scope", "profile_id")
+_MOMENTS = ("received_at", "expires_at", "refresh_token_expires_at", "created_at", "lease")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Token:
     received_at: datetime
     expires_at: datetime
     refresh: Secret | None = None
-    refresh_expires_at: datetime | None = None
+    refresh_token_expires_at: datetime | None = None
     created_at: datetime | None = None
     scope: str | None = None
     profile_id: str | None = None
@@ -54,7 +56,9 @@ class Token:
 
     def is_refreshable(self, now: datetime) -> bool:
         """Whether it has a refresh token that has not expired."""
-        return self.refresh is not None and (self.refresh_expires_at is None or now < self.refresh_expires_at)
+        return self.refresh is not None and (
+            self.refresh_token_expires_at is None or now < self.refresh_token_expires_at
+        )
 
     def is_due(self, now: datetime) -> bool:
         """Whether to refresh it: it ends soon, is in doubt, or our clock has been set back since it was received."""
@@ -99,7 +103,7 @@ class Token:
             profile_id=self.profile_id,
             expires_at=self.expires_at,
             has_refresh_token=self.refresh is not None,
-            refresh_token_expires_at=self.refresh_expires_at,
+            refresh_token_expires_at=self.refresh_token_expires_at,
             created_at=self.created_at,
             is_in_doubt=self.is_in_doubt(now),
             status=self.status(now),
@@ -179,8 +183,15 @@ def look(store: Store, name: str, *, profile_id: str | None = None, grant: str |
         InputError: if there are several.
         StoreError: if the store cannot be used, or there is no such identity.
     """
-    document = _picked(store, name, profile_id=profile_id, grant=grant)
-    return None if document is None else read(store, name, document)
+    found = [
+        each
+        for each in _documents(store, name)
+        if grant in {None, each.partition(".")[0]} and profile_id in {None, each.partition(".")[2]}
+    ]
+    if len(found) > 1:
+        hint = "choose one with --profile ('' for the one without a profile) or --grant"
+        raise InputError(f"{name} has several tokens: {', '.join(found)}", hint=hint)
+    return read(store, name, found[0]) if found else None
 
 
 def every(store: Store, name: str) -> list[Kept]:
@@ -189,7 +200,7 @@ def every(store: Store, name: str) -> list[Kept]:
     Raises:
         StoreError: if one is damaged, or the store cannot be used, or there is no such identity.
     """
-    found = (read(store, name, each) for each in store.documents(name) if _is_token(each))
+    found = (read(store, name, each) for each in _documents(store, name))
     return [each for each in found if each is not None]
 
 
@@ -213,71 +224,27 @@ def write(store: Store, name: str, token: Token, *, over: str | None) -> Kept:
     return Kept(token, store.put_document(name, token.document, _fields(token), over=over))
 
 
-def _picked(store: Store, name: str, *, profile_id: str | None, grant: str | None) -> str | None:
-    documents = [each for each in store.documents(name) if _is_token(each)]
-    found = [
-        each
-        for each in documents
-        if grant in {None, each.partition(".")[0]} and profile_id in {None, each.partition(".")[2]}
-    ]
-    if len(found) > 1:
-        hint = "choose one with --profile ('' for the one without a profile) or --grant"
-        raise InputError(f"{name} has several tokens: {', '.join(found)}", hint=hint)
-    return found[0] if found else None
-
-
-def _is_token(document: str) -> bool:
-    return document.partition(".")[0] in GRANTS
+def _documents(store: Store, name: str) -> list[str]:
+    return [each for each in store.documents(name) if each.partition(".")[0] in GRANTS]
 
 
 def _fields(token: Token) -> dict[str, Secret]:
     """Return a token as the fields of a document, without those that have no value."""
-    texts = {
-        "grant": token.grant,
-        "client_id": token.client_id,
-        "scope": token.scope,
-        "profile_id": token.profile_id,
-        "received_at": _text(token.received_at),
-        "expires_at": _text(token.expires_at),
-        "refresh_token_expires_at": _text(token.refresh_expires_at),
-        "created_at": _text(token.created_at),
-        "lease": _text(token.lease),
-    }
-    secrets = {"access_token": token.access, "refresh_token": token.refresh}
+    texts = {name: getattr(token, name) for name in _TEXTS}
+    for name in _MOMENTS:
+        if (moment := getattr(token, name)) is not None:
+            texts[name] = moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     fields = {name: Secret(text.encode()) for name, text in texts.items() if text is not None}
-    return fields | {name: secret for name, secret in secrets.items() if secret is not None}
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    fields["access_token"] = token.access
+    return fields if token.refresh is None else {**fields, "refresh_token": token.refresh}
 
 
 def _parse(document: Document, *, where: str) -> Token:
-    secrets = document.fields
+    fields = document.fields
     try:
-        texts = {name: value.reveal().decode() for name, value in secrets.items() if not name.endswith("_token")}
-        return Token(
-            grant=texts["grant"],
-            client_id=texts["client_id"],
-            access=secrets["access_token"],
-            refresh=secrets.get("refresh_token"),
-            received_at=parse_moment(texts["received_at"]),
-            expires_at=parse_moment(texts["expires_at"]),
-            refresh_expires_at=_moment(texts, "refresh_token_expires_at"),
-            created_at=_moment(texts, "created_at"),
-            lease=_moment(texts, "lease"),
-            scope=texts.get("scope"),
-            profile_id=texts.get("profile_id"),
-        )
-    except (KeyError, UnicodeDecodeError, InputError) as error:
+        known: dict[str, Any] = {name: fields[name].reveal().decode() for name in _TEXTS + _MOMENTS if name in fields}
+        known |= {name: parse_moment(known[name]) for name in _MOMENTS if name in known}
+        return Token(access=fields["access_token"], refresh=fields.get("refresh_token"), **known)
+    except (KeyError, TypeError, UnicodeDecodeError, InputError) as error:
         hint = "restore it from a backup, or get a new one: certkit wise token exchange"
         raise StoreError(f"cannot read {where}: not a token", hint=hint) from error
-
-
-def _moment(texts: Mapping[str, str], name: str) -> datetime | None:
-    return parse_moment(texts[name]) if name in texts else None
-
-
-def leased(token: Token, until: datetime | None) -> Token:
-    """Return the token with a lease, or without one."""
-    return replace(token, lease=until)

@@ -12,14 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from certkit.durations import spoken
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
-from certkit.net import http
+from certkit.net import hosts, http
 from certkit.net.tls import Credentials, HandshakeEndedError
 from certkit.printable import printable
-from certkit.wise import addresses
-from certkit.wise.oauth_answers import retry_after, trace_of
+from certkit.wise.oauth_answers import rate_limited, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,10 +80,11 @@ def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
     answer = _post(api, "", json.dumps(wanted.document()).encode(), now=now)
     try:
         found = json.loads(answer.body)["id"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _unusable(api) from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise _unusable(api)
+        message = f"cannot use the response of {urlsplit(api.base).netloc}: it has no subscription id"
+        raise InputError(message, hint="check with Wise whether it was created")
     return found
 
 
@@ -126,7 +125,7 @@ def require_public(url: str) -> None:
     """
     parts = urlsplit(url)
     problem = ""
-    if addresses.is_ip(parts.hostname or ""):
+    if hosts.ip(parts.hostname or ""):
         problem = "an IP address, and Wise calls domain names only"
     elif parts.port not in {None, 443}:
         problem = f"port {parts.port}, and Wise calls port 443 only"
@@ -228,9 +227,7 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     where = urlsplit(api.base).netloc
     trace = trace_of(answer)
     if answer.status == 429:
-        seconds = retry_after(answer, now=now)
-        when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
-        raise InputError(f"{where} is rate limiting requests (429){trace}", hint=f"try again {when}")
+        raise rate_limited(answer, where, now=now)
     if not 400 <= answer.status < 500:
         hint = "check the address, or try again"
         raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
@@ -239,10 +236,3 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     message = f": {shown}" if shown else ""
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
     raise RefusedError(f"{where} rejected the request: status {answer.status}{message}{trace}", hint=hint)
-
-
-def _unusable(api: Api) -> InputError:
-    where = urlsplit(api.base).netloc
-    return InputError(
-        f"cannot use the response of {where}: it has no subscription id", hint="check with Wise whether it was created"
-    )

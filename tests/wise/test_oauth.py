@@ -90,7 +90,7 @@ def test_all_that_an_answer_says(wise):
     assert made.expires_at == NOW + timedelta(seconds=43199)
     assert made.created_at == NOW + timedelta(microseconds=123456)
     assert (made.scope, made.client_id, made.received_at) == ("transfers", "acme-client", NOW)
-    assert made.refresh_expires_at == NOW + timedelta(seconds=628639555)
+    assert made.refresh_token_expires_at == NOW + timedelta(seconds=628639555)
 
 
 def test_an_answer_that_says_little(wise):
@@ -99,7 +99,10 @@ def test_an_answer_that_says_little(wise):
         wise, 200, {"access_token": "x", "expires_in": 60, "refresh_token_expires_in": 120, "token_type": "Bearer"}
     )
     made = exchange(wise)
-    assert (made.expires_at, made.refresh_expires_at) == (NOW + timedelta(seconds=60), NOW + timedelta(seconds=120))
+    assert (made.expires_at, made.refresh_token_expires_at) == (
+        NOW + timedelta(seconds=60),
+        NOW + timedelta(seconds=120),
+    )
     assert (made.refresh, made.created_at, made.scope) == (None, None, None)
 
 

@@ -23,7 +23,7 @@ TOKEN = Token(
     received_at=NOW,
     expires_at=NOW + 12 * HOUR,
     refresh=Secret(b"the-refresh-token"),
-    refresh_expires_at=NOW + 7300 * 24 * HOUR,
+    refresh_token_expires_at=NOW + 7300 * 24 * HOUR,
     created_at=NOW - timedelta(microseconds=1),
     scope="transfers",
     profile_id="123",
@@ -135,9 +135,9 @@ def test_a_short_life():
 
 def test_a_refresh_token_that_has_expired():
     """Is as good as none."""
-    token = replace(TOKEN, refresh_expires_at=NOW + HOUR)
+    token = replace(TOKEN, refresh_token_expires_at=NOW + HOUR)
     assert (token.is_refreshable(NOW), token.is_refreshable(NOW + HOUR)) == (True, False)
-    assert replace(TOKEN, refresh_expires_at=None).is_refreshable(NOW + HOUR)
+    assert replace(TOKEN, refresh_token_expires_at=None).is_refreshable(NOW + HOUR)
 
 
 def test_a_lease():
