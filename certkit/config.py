@@ -137,7 +137,7 @@ def _added(
     """Return the configuration with another file, which takes precedence."""
     try:
         with Folder.open(path.parent, trust=DEFAULT_TRUST, then=path.name) as folder:
-            content = folder.read_safe(path.name, DEFAULT_TRUST, limit=_MAX_BYTES)
+            content = folder.read(path.name, limit=_MAX_BYTES, trust=DEFAULT_TRUST)
     except UnsafeDirectoryError as error:
         hint = f"{error.hint.partition(', or trust it')[0]}; until then, the file is ignored"
         return replace(known, faults=(*known.faults, InputError(error.message, hint=hint)))

@@ -79,10 +79,10 @@ class Reporter:
             return
         from pathlib import Path
 
-        from certkit.files import content, writing
+        from certkit.files import writing
 
         # Another user reads the metrics, so their mode must not depend on the umask.
-        writing.write_report(Path(self.target), content.ReportFile(parts, is_public=self.format == "prometheus"))
+        writing.write_report(Path(self.target), parts, is_public=self.format == "prometheus")
 
     def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
         match self.format:

@@ -1,4 +1,4 @@
-"""The kinds of content to write, and their permissions: keys, public files, reports and programs."""
+"""What is written to files, and with which permissions: a `Secret` is a private key, everything else is public."""
 
 from __future__ import annotations
 
@@ -20,31 +20,7 @@ PROGRAM_MODE = 0o755
 PRIVATE_DIRECTORY_MODE = 0o700
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFile:
-    """The text of a report, in parts.
-
-    Its file is 0644 if `is_public`, whatever the umask; `mode` is that of the file it replaces.
-    """
-
-    parts: Iterable[str]
-    is_public: bool = False
-    mode: int | None = None
-
-    def encoded(self) -> Iterator[bytes]:
-        """Yield the parts as UTF-8, with escapes for what UTF-8 cannot encode."""
-        for part in self.parts:
-            yield part.encode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True, slots=True)
-class Executable:
-    """A program, which everyone may run as far as the umask allows."""
-
-    content: bytes
-
-
-Content: TypeAlias = bytes | Secret | ReportFile | Executable
+Content: TypeAlias = "bytes | Secret | Iterator[bytes]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +64,16 @@ class Access:
         os.fchmod(file, mode)
 
 
-def set_mode(file: int, content: Content, access: Access | None) -> None:
-    """Set the mode of a new file; without `access` the umask decides about public files."""
+def set_mode(file: int, content: Content, access: Access | None, mode: int | None) -> None:
+    """Set the mode of a new file; with neither `access` nor a mode the umask decides about public files."""
     if access is not None:
         access.give(file, access.mode_of(content))
         return
+    if mode is None:
+        mode = PRIVATE_MODE if isinstance(content, Secret) else PUBLIC_MODE & ~umask()
     # Some file systems keep no modes; `exposure` finds out whether a key is private anyway.
     with contextlib.suppress(PermissionError):
-        os.fchmod(file, _mode(content))
+        os.fchmod(file, mode)
 
 
 def exposure(file: int, access: Access | None) -> tuple[str, str] | None:
@@ -121,9 +99,7 @@ def parts(content: Content) -> Iterable[bytes]:
     """Return the bytes of a content, in parts."""
     if isinstance(content, Secret):
         return [content.reveal()]
-    if isinstance(content, Executable):
-        return [content.content]
-    return content.encoded() if isinstance(content, ReportFile) else [content]
+    return [content] if isinstance(content, bytes) else content
 
 
 def write_all(file: int, data: bytes) -> None:
@@ -133,18 +109,8 @@ def write_all(file: int, data: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def _mode(content: Content) -> int:
-    if isinstance(content, Secret):
-        return PRIVATE_MODE
-    if isinstance(content, Executable):
-        return PROGRAM_MODE & ~_umask()
-    if isinstance(content, ReportFile) and content.mode is not None:
-        return content.mode
-    is_public = isinstance(content, ReportFile) and content.is_public
-    return PUBLIC_MODE if is_public else PUBLIC_MODE & ~_umask()
-
-
-def _umask() -> int:
+def umask() -> int:
+    """Return the permissions that new files of this process lack."""
     # Reading the umask by setting it would briefly change the mode of files that other threads create.
     with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
         for line in status:

@@ -16,7 +16,7 @@ import os
 import re
 import stat
 import time
-from typing import IO, TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from certkit.errors import ExistsError, InputError, UnsafeDirectoryError
 from certkit.files import content as contents
@@ -34,8 +34,9 @@ LOCK = ".lock"
 MAX_BYTES = 4 * 1024 * 1024
 
 _PAUSE_SECONDS = 0.01
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Folder:
@@ -79,7 +80,7 @@ class Folder:
         """
         try:
             if trust is None:
-                file = os.open(path, _DIRECTORY)
+                file = os.open(path, _DIRECTORY | os.O_CLOEXEC)
             else:
                 file = trust.enter(path, goal="write" if about else "use", then=then, about=about, follows=follows)
         except (OSError, ValueError) as error:
@@ -93,10 +94,16 @@ class Folder:
     @contextlib.contextmanager
     def inside(self, name: str, *, what: str = "cannot read") -> Iterator[Self]:
         """Open a directory in this one; errors say `what` cannot be done."""
-        with self._translated(what, name):
-            file = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
-        try:
+        with self._opened(name, _DIRECTORY, what) as file:
             yield type(self)(file, self.path / name, self)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str, flags: int, what: str | None = None) -> Iterator[int]:
+        """Open an entry, which is never followed if it is a link; with `what`, translate the failure to open it."""
+        with self._translated(what, name) if what else contextlib.nullcontext():
+            file = os.open(name, flags | _SAFELY, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+        try:
+            yield file
         finally:
             os.close(file)
 
@@ -114,13 +121,9 @@ class Folder:
         Raises:
             UnsafeDirectoryError: if it belongs to another user, or others may write to it.
         """
-        flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
-        with self._translated("cannot run", name):
-            file = os.open(name, flags, dir_fd=self.descriptor)
-            try:
-                trust.require(file, self.path / name, goal="run")
-            finally:
-                os.close(file)
+        flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)
+        with self._translated("cannot run", name), self._opened(name, flags) as file:
+            trust.require(file, self.path / name, goal="run")
 
     def names(self) -> list[str]:
         """List the entries of the directory, sorted by name."""
@@ -167,20 +170,16 @@ class Folder:
             raise LookupError(self.path)
         return self._above
 
-    def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
-        """Read a regular file; pipes and devices are an error, and never block."""
-        with self._translated("cannot read", name), self._reading(name) as stream:
-            return reading.read_stream(stream, name=f"{self.path}/{name}", limit=limit)
-
-    def read_safe(self, name: str, trust: Trust, *, limit: int = MAX_BYTES) -> bytes:
-        """Read a regular file that others cannot have written.
+    def read(self, name: str, *, limit: int = MAX_BYTES, trust: Trust | None = None) -> bytes:
+        """Read a regular file; pipes and devices are an error, and never block.
 
         Raises:
-            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
+            UnsafeDirectoryError: with `trust`, if it belongs to another user, or others may write to it.
         """
-        with self._translated("cannot read", name), self._reading(name) as stream:
-            trust.require(stream.fileno(), self.path / name, goal="use")
-            return reading.read_stream(stream, name=f"{self.path}/{name}", limit=limit)
+        with self._translated("cannot read", name), self._regular(name) as file:
+            if trust is not None:
+                trust.require(file, self.path / name, goal="use")
+            return reading.bounded(reading.chunks_of(file), name=f"{self.path}/{name}", limit=limit)
 
     def read_if_there(self, name: str) -> bytes | None:
         """Read a regular file; None if nothing has that name."""
@@ -189,25 +188,23 @@ class Folder:
     def holds(self, name: str, content: Content) -> bool:
         """Return whether a regular file has exactly this content."""
         wanted = b"".join(contents.parts(content))
-        with self._translated("cannot read", name), self._reading(name) as stream:
-            return os.fstat(stream.fileno()).st_size == len(wanted) and stream.read(len(wanted) + 1) == wanted
+        with self._translated("cannot read", name), self._regular(name) as file:
+            return os.fstat(file).st_size == len(wanted) and b"".join(reading.chunks_of(file)) == wanted
 
     def may_hold_objects(self, name: str) -> bool:
         """Return whether a file may hold keys or certificates, without parsing it; True if it cannot be read."""
         try:
-            with self._reading(name) as stream:
-                return reading.may_hold_objects(reading.chunks_of(stream.fileno()))
+            with self._regular(name) as file:
+                return reading.may_hold_objects(reading.chunks_of(file))
         except OSError:
             return True
 
     @contextlib.contextmanager
-    def _reading(self, name: str) -> Iterator[IO[bytes]]:
-        file = os.open(name, _FILE, dir_fd=self.descriptor)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
-            raise OSError(errno.EINVAL, "not a regular file", name)
-        with open(file, "rb", buffering=0) as stream:
-            yield stream
+    def _regular(self, name: str) -> Iterator[int]:
+        with self._opened(name, _FILE) as file:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", name)
+            yield file
 
     @contextlib.contextmanager
     def device(self, name: str) -> Iterator[int]:
@@ -219,25 +216,18 @@ class Folder:
             found = self.status(name)
             if found is not None and stat.S_ISFIFO(found.st_mode) and found.st_uid not in {0, os.geteuid()}:
                 raise OSError(errno.EPERM, "a pipe of another user", name)
-            file = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=self.descriptor)
-        try:
+        with self._opened(name, os.O_WRONLY | os.O_NOCTTY, "cannot write") as file:
             mode = os.fstat(file).st_mode
             if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
                 raise self._failure("cannot write", self.path / name, OSError(errno.EINVAL, "not a device or pipe"))
             yield file
-        finally:
-            os.close(file)
 
     @contextlib.contextmanager
     def watched(self, name: str) -> Iterator[Callable[[], bool]]:
         """Yield a function that returns whether a file is still the same, not another one put in its place."""
-        with self._translated("cannot read", name):
-            # While it is open, no other file gets its inode number.
-            file = os.open(name, _FILE, dir_fd=self.descriptor)
-        try:
+        # While it is open, no other file gets its inode number.
+        with self._opened(name, _FILE, "cannot read") as file:
             yield lambda: (now := self.status(name)) is not None and os.path.samestat(now, os.fstat(file))
-        finally:
-            os.close(file)
 
     def target(self, name: str) -> str | None:
         """Return where a symbolic link leads; None if nothing has that name."""
@@ -252,12 +242,20 @@ class Folder:
                 raise OSError(errno.EINVAL, "not a symbolic link") from error
 
     def write(
-        self, name: str, content: Content, access: Access | None = None, *, replace: bool = False, sync: bool = True
+        self,
+        name: str,
+        content: Content,
+        access: Access | None = None,
+        *,
+        mode: int | None = None,
+        replace: bool = False,
+        sync: bool = True,
     ) -> None:
         """Write a file completely and synced, or not at all; a `Secret` gets its mode before its first byte.
 
-        With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` the
-        umask decides the mode of public files. Without `sync` the caller syncs, and the file has its name at once.
+        With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` and
+        `mode` the umask decides the mode of public files. Without `sync` the caller syncs, and the file has its name at
+        once.
 
         Raises:
             InputError: if the name is taken, or the file cannot be written; the old state remains.
@@ -267,12 +265,12 @@ class Folder:
             raise self.error(message, hint="check that it is the right file")
         with self._translated("cannot write", name):
             if not sync:
-                self._write_named(name, content, access, sync=False)
+                self._write_named(name, content, access, mode, sync=False)
                 return
             temporary = temporary_name(name)
             try:
-                if not self._write_nameless(temporary if replace else name, content, access):
-                    self._write_named(temporary, content, access)
+                if not self._write_nameless(temporary if replace else name, content, access, mode):
+                    self._write_named(temporary, content, access, mode)
                     if not replace:
                         self._take(temporary, name)
                 if replace:
@@ -282,19 +280,19 @@ class Folder:
                     os.unlink(temporary, dir_fd=self.descriptor)
             os.fsync(self.descriptor)
 
-    def _write_nameless(self, name: str, content: Content, access: Access | None) -> bool:
+    def _write_nameless(self, name: str, content: Content, access: Access | None, mode: int | None) -> bool:
         """Write a file without a name, sync it, and link it as `name`; return False if that is not supported."""
         flag = getattr(os, "O_TMPFILE", None)
         if flag is None or not os.path.isdir("/proc/self/fd"):
             return False
         try:
-            file = os.open(".", flag | os.O_WRONLY | os.O_CLOEXEC, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+            file = os.open(".", flag | os.O_WRONLY | _SAFELY, contents.PRIVATE_MODE, dir_fd=self.descriptor)
         except OSError as error:
             if error.errno in {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}:
                 return False
             raise
         try:
-            self._fill(file, name, content, access)
+            self._fill(file, name, content, access, mode)
             os.fsync(file)
             # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
             os.link(
@@ -308,23 +306,22 @@ class Folder:
             os.close(file)
         return True
 
-    def _write_named(self, name: str, content: Content, access: Access | None, *, sync: bool = True) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
-        try:
-            self._fill(file, name, content, access)
-            if sync:
-                os.fsync(file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=self.descriptor)
-            raise
-        finally:
-            os.close(file)
+    def _write_named(
+        self, name: str, content: Content, access: Access | None, mode: int | None, *, sync: bool = True
+    ) -> None:
+        with self._opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+            try:
+                self._fill(file, name, content, access, mode)
+                if sync:
+                    os.fsync(file)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=self.descriptor)
+                raise
 
-    def _fill(self, file: int, name: str, content: Content, access: Access | None) -> None:
+    def _fill(self, file: int, name: str, content: Content, access: Access | None, mode: int | None) -> None:
         """Write the content of a new file; no byte of a key is ever readable by others."""
-        contents.set_mode(file, content, access)
+        contents.set_mode(file, content, access, mode)
         is_secret = isinstance(content, Secret)
         if is_secret:
             self._require_private(file, name, access)
@@ -388,8 +385,8 @@ class Folder:
 
     def change_mode(self, name: str, mode: int) -> None:
         """Change the mode of a regular file."""
-        with self._translated("cannot write", name), self._reading(name) as stream:
-            os.fchmod(stream.fileno(), mode)
+        with self._translated("cannot write", name), self._regular(name) as file:
+            os.fchmod(file, mode)
 
     def link(self, name: str, target: str) -> None:
         """Make a symbolic link, not yet synced.
@@ -434,8 +431,8 @@ class Folder:
             if name is None:
                 access.give(self.descriptor, access.directory_mode)
             else:
-                with self._reading(name) as stream:
-                    access.give(stream.fileno(), mode)
+                with self._regular(name) as file:
+                    access.give(file, mode)
         except PermissionError as error:
             if access.group is None:
                 message = f"cannot write {self.path}: the file system does not support permissions"
@@ -524,8 +521,8 @@ class Folder:
 
     def _try_lock(self, name: str) -> int | None:
         """Return the descriptor of the lock; None if another process holds it."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK
+        file = os.open(name, flags | _SAFELY, contents.PRIVATE_MODE, dir_fd=self.descriptor)
         try:
             _lock(file)
         except BlockingIOError:
@@ -548,15 +545,10 @@ class Folder:
     def _is_filled(self, name: str) -> bool:
         """Return whether a process holds the lock of a temporary directory (`staged`)."""
         try:
-            file = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
-        except OSError:
-            return False
-        try:
-            _lock(file)
+            with self._opened(name, _DIRECTORY) as file:
+                _lock(file)
         except OSError as error:
             return isinstance(error, BlockingIOError)
-        finally:
-            os.close(file)
         return False
 
     def leftovers(self, target: str | None = None) -> list[str]:

@@ -40,15 +40,24 @@ def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES, must_be_regular: boo
     Raises:
         InputError: if the file cannot be read, or has more than `limit` bytes.
     """
-    read, size = [], 0
     try:
-        for chunk in chunks(path, must_be_regular=must_be_regular):
-            read.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(str(path), limit)
+        return bounded(chunks(path, must_be_regular=must_be_regular), name=str(path), limit=limit)
     except (OSError, ValueError) as error:
         raise failure("cannot read", path, error) from error
+
+
+def bounded(chunks: Iterable[bytes], *, name: str, limit: int) -> bytes:
+    """Return the chunks of a file together.
+
+    Raises:
+        InputError: if they have more than `limit` bytes.
+    """
+    read, size = [], 0
+    for chunk in chunks:
+        read.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise InputError(f"cannot read {name}: larger than {limit:,} bytes", hint="check that it is the right file")
     return b"".join(read)
 
 
@@ -59,18 +68,7 @@ def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -
         InputError: if it has more than `limit` bytes.
         OSError: if reading fails.
     """
-    read = []
-    left = limit + 1
-    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
-        read.append(chunk)
-        left -= len(chunk)
-    if left <= 0:
-        raise _too_large(name, limit)
-    return b"".join(read)
-
-
-def _too_large(name: str, limit: int) -> InputError:
-    return InputError(f"cannot read {name}: larger than {limit:,} bytes", hint="check that it is the right file")
+    return bounded(iter(lambda: stream.read(_CHUNK) or b"", b""), name=name, limit=limit)
 
 
 def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:

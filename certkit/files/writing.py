@@ -7,7 +7,6 @@ import errno
 import os
 import re
 import stat
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,9 +17,10 @@ from certkit.files.content import Access
 from certkit.files.folder import Folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from certkit.files.content import Content, ReportFile
+    from certkit.files.content import Content
     from certkit.secret import Secret
 
 _EXISTS_HINT = "choose another name, or use --force"
@@ -66,7 +66,7 @@ def require_directory(path: Path) -> None:
         )
 
 
-def publish(path: Path, content: Content, *, replace: bool = False) -> None:
+def publish(path: Path, content: Content, *, replace: bool = False, mode: int | None = None) -> None:
     """Write a new file completely and synced, or not at all; a `Secret` gets mode 0600 before its first byte.
 
     With `replace`, a regular file or symbolic link of that name is replaced in one step. The caller makes sure that no
@@ -86,37 +86,37 @@ def publish(path: Path, content: Content, *, replace: bool = False) -> None:
     if not path.name:
         raise reading.failure("cannot write", path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with Folder.open(path.parent, about=path) as folder:
-        folder.write(path.name, content, replace=replace)
+        folder.write(path.name, content, replace=replace, mode=mode)
 
 
-def write_report(path: Path, report: ReportFile) -> None:
-    """Replace a report atomically, with the mode of the old one; devices and pipes are written to.
+def write_report(path: Path, report: Iterable[str], *, is_public: bool = False) -> None:
+    """Replace a report, given in parts, atomically, with the mode of the old one; devices and pipes are written to.
 
-    Keys and certificates are never replaced, and a symbolic link is never followed, except `/dev/stdout` and
-    `/dev/fd/N`, which are the descriptors of this process.
+    The mode of a new one is 0644 if `is_public`, whatever the umask. Keys and certificates are never replaced, and a
+    symbolic link is never followed, except `/dev/stdout` and `/dev/fd/N`, which are the descriptors of this process.
 
     Raises:
         InputError: if the report cannot be written; the old file stays.
     """
+    parts = (part.encode("utf-8", "backslashreplace") for part in report)
     number = descriptor(path)
     if number is not None:
-        _send(number, report, path)
+        _send(number, parts, path)
         return
     with Folder.open(path.parent, about=path) as folder:
         found = folder.status(path.name)
         if found is None:
-            folder.write(path.name, report)
+            folder.write(path.name, parts, mode=contents.PUBLIC_MODE if is_public else None)
         elif stat.S_ISREG(found.st_mode):
             if folder.may_hold_objects(path.name):
                 raise InputError(
                     f"cannot write {path}: it holds keys or certificates, which a report never replaces",
                     hint="choose another name",
                 )
-            mode = report.mode or stat.S_IMODE(found.st_mode) & 0o777
-            folder.write(path.name, changed(report, mode=mode), replace=True)
+            folder.write(path.name, parts, mode=stat.S_IMODE(found.st_mode) & 0o777, replace=True)
         elif stat.S_ISCHR(found.st_mode) or stat.S_ISFIFO(found.st_mode):
             with folder.device(path.name) as file:
-                _send(file, report, path)
+                _send(file, parts, path)
         elif stat.S_ISLNK(found.st_mode):
             hint = f"name the file that it points to: {folder.target(path.name)}"
             raise InputError(f"cannot write {path}: it is a symbolic link", hint=hint)

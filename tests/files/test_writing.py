@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from certkit.errors import InputError
-from certkit.files import content, reading, writing
+from certkit.files import reading, writing
 from certkit.secret import Secret
 from tests.conftest import require_program
 
@@ -90,7 +90,7 @@ def test_a_report_never_replaces_a_private_key(tmp_path, data):
     """In PEM and in DER."""
     (tmp_path / "k").write_bytes(data)
     with pytest.raises(InputError, match="it holds keys or certificates"):
-        writing.write_report(tmp_path / "k", content.ReportFile(["report"]))
+        writing.write_report(tmp_path / "k", ["report"])
     assert (tmp_path / "k").read_bytes() == data
 
 

@@ -111,12 +111,12 @@ def _serve(output: Output, facts: dict[str, Any], ready_file: str | None, ending
 @contextlib.contextmanager
 def _ready(ready_file: str | None, line: str) -> Iterator[None]:
     """Keep a file with the facts in place while the rehearsal is listening."""
-    from certkit.files import content, reading, writing
+    from certkit.files import reading, writing
 
     if ready_file is None:
         yield
         return
-    writing.write_report(Path(ready_file), content.ReportFile([line]))
+    writing.write_report(Path(ready_file), [line])
     try:
         yield
     finally:

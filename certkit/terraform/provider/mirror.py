@@ -54,7 +54,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     number = semantic(version)
     directory = mirror / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
-    program = content.Executable(launcher(python).encode())
+    program = launcher(python).encode()
     try:
         for each in reversed([directory, *directory.parents]):
             # Not `parents=True`, which takes the umask: others must not write where Terraform looks for programs.
@@ -65,7 +65,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     with Folder.open(directory, about=path) as folder:
         changed = not folder.has(path.name) or not folder.holds(path.name, program)
     if changed:
-        writing.publish(path, program, replace=True)
+        writing.publish(path, program, replace=True, mode=content.PROGRAM_MODE & ~content.umask())
     return Installed(mirror, directory, number, changed)
 
 
