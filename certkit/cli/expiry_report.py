@@ -124,7 +124,7 @@ class Reporter:
         """Report all rows for which a reminder is due, and record that they were reported."""
         with self._opened_state() as state:
             due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)
-            self._send(self._table(scan, [each.watched for each in due], show_all=True))
+            self._send(self._table(scan, [each.row for each in due], show_all=True))
             state.record(due)
         for trouble in state.warnings:
             self.output.warn_about(trouble)

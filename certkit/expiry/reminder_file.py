@@ -1,7 +1,9 @@
 """A small file that records which reminders were sent: safe with concurrent runs, and if a run is killed.
 
 From reading to recording a run holds a lock. It reports before it records, so what can be lost is a record: one
-reminder is then repeated, and none is left out.
+reminder is then repeated, and none is left out. The record of a certificate has the reminders that were sent, each for
+as long as it is true: a threshold that is no longer passed was reported by a clock that was wrong, and will be reported
+again.
 """
 
 from __future__ import annotations
@@ -10,23 +12,26 @@ import contextlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from certkit.errors import InputError
-from certkit.expiry import reminders as rules
-from certkit.expiry.reminders import PREMATURE, SentReminders
+from certkit.expiry.reminders import PREMATURE, SECOND
 from certkit.files import content as contents
 from certkit.files import reading
 from certkit.files.folder import Folder
 from certkit.secret import Secret
 from certkit.times import parse_time, rfc3339
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from certkit.expiry.reminders import Due, Memory, Reminders, W
+    from certkit.expiry.reminders import Reminder, Reminders
+    from certkit.expiry.scan import Row
 
 MAX_BYTES = 16 * 1024 * 1024
 LOCK_SECONDS = 10.0
@@ -38,6 +43,79 @@ _HINT = "until then every reminder is repeated; choose another file with --state
 _MAGIC = b'{"certkit": "reminders", '
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MAX_SECONDS = 999_999 * 7 * 86_400
+
+# The clocks of concurrent runs, and of hosts that share a state, may differ by this much.
+_SLACK = timedelta(minutes=10)
+# Expired certificates that were last seen longer ago than this are forgotten.
+_KEEP_EXPIRED = timedelta(days=365)
+# The day of the last sighting need not be exact, so that most runs have nothing to write.
+_SEEN_PRECISION = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A reminder that is due, its certificate or revocation list, and the moment at which it was found to be due."""
+
+    row: Row
+    reminder: Reminder
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentReminders:
+    """The record of one certificate: the reminders sent, its dates, and when it was last seen."""
+
+    not_before: datetime
+    not_after: datetime
+    seen: datetime
+    marks: frozenset[int | str]
+
+    def still_true(self, now: datetime) -> frozenset[int | str]:
+        """Return the reminders that can have been sent at this time, or shortly after it."""
+        left, begun = self.not_after - now, now - self.not_before
+        ages = {mark: left - mark * SECOND if isinstance(mark, int) else begun for mark in self.marks}
+        return frozenset(mark for mark, age in ages.items() if age < _SLACK)
+
+
+# The records of all certificates, by fingerprint in lower-case hex.
+Memory: TypeAlias = dict[str, SentReminders]
+
+
+def refreshed(memory: Memory, *, seen: Iterable[Row], now: datetime) -> Memory:
+    """Return the records worth keeping: what is still true, without certificates that are long gone."""
+    present = {row.fingerprint_sha256 for row in seen}
+    kept = {}
+    for fingerprint, sent in memory.items():
+        last = min(sent.seen, now)
+        if fingerprint in present and now - last > _SEEN_PRECISION:
+            last = now
+        marks = sent.still_true(now)
+        if marks and now - max(last, sent.not_after) <= _KEEP_EXPIRED:
+            kept[fingerprint] = replace(sent, seen=last, marks=marks)
+    return kept
+
+
+def due(rows: Iterable[Row], *, reminders: Reminders, memory: Memory, now: datetime) -> list[Due]:
+    """Return the reminders that apply and were not sent, or concern expired certificates, in the order given."""
+    found = []
+    for row in rows:
+        reminder = reminders.passed(
+            not_before=row.not_before, not_after=row.not_after, now=now, is_list=row.kind is Kind.CRL
+        )
+        sent = memory.get(row.fingerprint_sha256)
+        if reminder is not None and (sent is None or row.not_after < now or reminder.mark not in sent.still_true(now)):
+            found.append(Due(row, reminder, now))
+    return found
+
+
+def recorded(memory: Memory, sent: Sequence[Due]) -> Memory:
+    """Return the records with the sent reminders added."""
+    result = dict(memory)
+    for each in sent:
+        row, known = each.row, result.get(each.row.fingerprint_sha256)
+        marks = (known.marks if known else frozenset()) | {each.reminder.mark}
+        result[row.fingerprint_sha256] = SentReminders(row.not_before, row.not_after, each.moment, marks)
+    return result
 
 
 class _StateFolder(Folder):
@@ -88,15 +166,14 @@ class ReminderFile:
                 state._warn(error)
             yield state
 
-    def due(self, watched: Iterable[W], *, reminders: Reminders, now: datetime) -> list[Due[W]]:
+    def due(self, rows: Sequence[Row], *, reminders: Reminders, now: datetime) -> list[Due]:
         """Return the reminders that are due, at most one for each certificate, in order."""
-        listed = list(watched)
-        self._memory = rules.refreshed(self._memory, seen=listed, now=now)
-        return rules.due(listed, reminders=reminders, memory=self._memory, now=now)
+        self._memory = refreshed(self._memory, seen=rows, now=now)
+        return due(rows, reminders=reminders, memory=self._memory, now=now)
 
-    def record(self, spoken: Sequence[Due[Any]]) -> None:
+    def record(self, spoken: Sequence[Due]) -> None:
         """Record what was sent, and forget what is past; call this after each successful report."""
-        self._memory = rules.recorded(self._memory, spoken)
+        self._memory = recorded(self._memory, spoken)
         if self._folder is None or (not self._memory and not self._content):
             return
         content = _rendered(self._memory)
@@ -159,20 +236,19 @@ def _require_own_file(content: bytes, path: Path) -> None:
         )
 
 
-def _parsed(content: bytes) -> dict[str, SentReminders]:
+def _parsed(content: bytes) -> Memory:
     document = json.loads(content)
-    known = {key: _parse_sent(value) for key, value in document["certificates"].items()}
-    if document["version"] != VERSION or not all(map(_FINGERPRINT.fullmatch, known)):
+    memory: Memory = {}
+    for fingerprint, value in document["certificates"].items():
+        not_before, not_after, seen = (parse_time(value[name]) for name in ("not_before", "not_after", "seen"))
+        marks = frozenset(value["spoken"])
+        is_known = all(mark == PREMATURE or (type(mark) is int and 0 <= mark <= _MAX_SECONDS) for mark in marks)
+        if not is_known or not _FINGERPRINT.fullmatch(fingerprint):
+            raise ValueError("not a reminder")
+        memory[fingerprint] = SentReminders(not_before, not_after, seen, marks)
+    if document["version"] != VERSION:
         raise ValueError("not as this version writes it")
-    return known
-
-
-def _parse_sent(value: Any) -> SentReminders:
-    not_before, not_after, seen = (parse_time(value[name]) for name in ("not_before", "not_after", "seen"))
-    marks = frozenset(value["spoken"])
-    if not all(mark == PREMATURE or (type(mark) is int and 0 <= mark <= _MAX_SECONDS) for mark in marks):
-        raise ValueError("not a reminder")
-    return SentReminders(not_before, not_after, seen, marks)
+    return memory
 
 
 def _rendered(memory: Memory) -> bytes:

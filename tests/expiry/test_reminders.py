@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certkit.errors import InputError
-from certkit.expiry import reminders
+from certkit.expiry import reminder_file
 from certkit.expiry.reminders import Reminder, Reminders
 from certkit.expiry.scan import Row
 from certkit.findings import Status
@@ -38,11 +38,16 @@ def row(*, left: timedelta, lifetime: timedelta = YEAR, kind: Kind = Kind.CERTIF
     )
 
 
+def passed(reminders, row, now):
+    """Return the reminder that applies to a row."""
+    return reminders.passed(not_before=row.not_before, not_after=row.not_after, now=now, is_list=row.kind is Kind.CRL)
+
+
 def run(memory, rows, now, listed=LIST):
     """Return the reminders that one run sends, as written in the list, and the records that it keeps."""
-    memory = reminders.refreshed(memory, seen=rows, now=now)
-    due = reminders.due(rows, reminders=listed, memory=memory, now=now)
-    return [each.reminder.text for each in due], reminders.recorded(memory, due)
+    memory = reminder_file.refreshed(memory, seen=rows, now=now)
+    due = reminder_file.due(rows, reminders=listed, memory=memory, now=now)
+    return [each.reminder.text for each in due], reminder_file.recorded(memory, due)
 
 
 def spoken_on(watched, days, listed=LIST):
@@ -70,24 +75,24 @@ def spoken_on(watched, days, listed=LIST):
 )
 def test_the_tightest_threshold_passed_applies(left, expected):
     """Less time left than a threshold triggers it, and 0d once it is expired."""
-    assert LIST.passed(row(left=left), NOW) == expected
+    assert passed(LIST, row(left=left), NOW) == expected
 
 
 def test_order_and_duplicates_do_not_matter():
     """Nor does the unit that a threshold is written in."""
     listed = Reminders.parse("0d, 3d,672h,1d ,14d,7d,2w,4w,28d")
     for days in range(-2, 40):
-        found, expected = (each.passed(row(left=days * DAY), NOW) for each in (listed, LIST))
+        found, expected = (passed(each, row(left=days * DAY), NOW) for each in (listed, LIST))
         assert getattr(found, "mark", None) == getattr(expected, "mark", None)
 
 
 def test_a_share_is_of_the_lifetime():
     """Beside lengths of time, and compared with them for each certificate."""
     listed = Reminders.parse("10%,7d")
-    assert listed.passed(row(left=8 * DAY, lifetime=100 * DAY), NOW) == Reminder(10 * 86_400, "10%")
-    assert listed.passed(row(left=6 * DAY, lifetime=100 * DAY), NOW) == Reminder(7 * 86_400, "7d")
-    assert listed.passed(row(left=2 * DAY, lifetime=30 * DAY), NOW) == Reminder(3 * 86_400, "10%")
-    assert listed.passed(row(left=8 * DAY, lifetime=30 * DAY), NOW) is None
+    assert passed(listed, row(left=8 * DAY, lifetime=100 * DAY), NOW) == Reminder(10 * 86_400, "10%")
+    assert passed(listed, row(left=6 * DAY, lifetime=100 * DAY), NOW) == Reminder(7 * 86_400, "7d")
+    assert passed(listed, row(left=2 * DAY, lifetime=30 * DAY), NOW) == Reminder(3 * 86_400, "10%")
+    assert passed(listed, row(left=8 * DAY, lifetime=30 * DAY), NOW) is None
 
 
 def test_days_of_a_policy():
@@ -205,7 +210,7 @@ def test_what_is_gone_is_forgotten():
     watched = row(left=DAY)
     _, memory = run({}, [watched], NOW)
     for days, is_kept in ((30, True), (366, True), (367, False)):
-        assert bool(reminders.refreshed(memory, seen=[], now=NOW + days * DAY)) is is_kept
+        assert bool(reminder_file.refreshed(memory, seen=[], now=NOW + days * DAY)) is is_kept
 
 
 def test_what_is_still_seen_is_remembered():
@@ -224,19 +229,19 @@ def test_a_clock_that_was_ahead_keeps_nothing_for_ever():
     """Sightings in the future count as today's; reminders that were too early are dropped."""
     watched = row(left=-DAY)
     _, memory = run({}, [watched], NOW + 3000 * DAY)
-    memory = reminders.refreshed(memory, seen=[], now=NOW)
+    memory = reminder_file.refreshed(memory, seen=[], now=NOW)
     assert list(memory) == [watched.fingerprint_sha256]
-    assert reminders.refreshed(memory, seen=[], now=NOW + 366 * DAY) == {}
-    assert reminders.refreshed(memory, seen=[], now=NOW - 2 * DAY) == {}
+    assert reminder_file.refreshed(memory, seen=[], now=NOW + 366 * DAY) == {}
+    assert reminder_file.refreshed(memory, seen=[], now=NOW - 2 * DAY) == {}
 
 
 def test_what_ended_before_it_began_is_expired():
     """Such dates make no sense; no share of them and no future beginning keeps it silent."""
     watched = row(left=-DAY, lifetime=-10 * DAY)
     assert watched.not_before == NOW + 9 * DAY
-    assert LIST.passed(watched, NOW) == Reminder(0, "0d")
-    assert Reminders.parse("50%").passed(watched, NOW) == Reminder(0, "50%")
-    assert LIST.passed(watched, NOW - 2 * DAY) == Reminder("premature", "not yet valid")
+    assert passed(LIST, watched, NOW) == Reminder(0, "0d")
+    assert passed(Reminders.parse("50%"), watched, NOW) == Reminder(0, "50%")
+    assert passed(LIST, watched, NOW - 2 * DAY) == Reminder("premature", "not yet valid")
 
 
 def test_the_ends_of_time():
@@ -256,7 +261,7 @@ def test_the_quick_look_misses_nothing(days):
     """Whatever has a reminder concerns the list; what is far from all thresholds does not."""
     watched = row(left=days * DAY)
     concerned = LIST.concerns(not_before=watched.not_before, not_after=watched.not_after, now=NOW)
-    assert concerned == (LIST.passed(watched, NOW) is not None)
+    assert concerned == (passed(LIST, watched, NOW) is not None)
 
 
 LISTS = st.lists(
@@ -275,7 +280,7 @@ def test_once_per_threshold(listed, hours):
         now = watched.not_after - timedelta(hours=hour)
         texts, memory = run(memory, [watched], now, listed)
         said += texts
-        reminder = listed.passed(watched, now)
+        reminder = passed(listed, watched, now)
         if reminder is not None and (hour < 0 or reminder.text not in expected):
             expected.append(reminder.text)
     assert said == expected
@@ -299,7 +304,7 @@ def test_never_a_silence(runs):
     for listed, hour in runs:
         now = watched.not_after - timedelta(hours=hour)
         said = {mark for mark in said if has_been_true(mark, watched, now)}
-        reminder = listed.passed(watched, now)
+        reminder = passed(listed, watched, now)
         texts, memory = run(memory, [watched], now, listed)
         assert texts == ([] if reminder is None or (hour >= 0 and reminder.mark in said) else [reminder.text])
         if reminder is not None:
