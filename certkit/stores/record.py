@@ -74,10 +74,7 @@ def require_name(name: str) -> str:
 
 def is_name(text: str) -> bool:
     """Return whether the text is a valid name of an identity."""
-    try:
-        return require_name(text) == text
-    except InputError:
-        return False
+    return _NAME.fullmatch(text) is not None
 
 
 def is_generation(text: str) -> bool:
@@ -292,13 +289,9 @@ class Record:
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
         """Return how long ago a generation was requested; None if unknown."""
-        requested = self.requested.get(generation)
-        if requested is None:
-            return None
-        try:
-            return now - parse_time(requested)
-        except InputError:
-            return None
+        with contextlib.suppress(InputError):
+            return now - parse_time(self.requested.get(generation, ""))
+        return None
 
     def describe(self, generation: str, facts: Mapping[str, str]) -> Record:
         """Return the record with facts about the key or the certificate of a generation."""

@@ -18,7 +18,6 @@ from certkit.stores import sealing
 from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
-from certkit.stores.file.folder import StoreFolder
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD, SETTINGS
 from certkit.stores.record import is_generation, is_name
 from certkit.x509 import describe, keys, objects
@@ -49,7 +48,7 @@ def _findings(store: FileStore) -> list[Finding]:
         hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
         return [unknown("store", f"the directory {store.root} does not exist", hint)]
     try:
-        with StoreFolder.open(store.root) as folder:
+        with identity.StoreFolder.open(store.root) as folder:
             found = [*_store(folder), *_of_store(folder)]
             for name in filter(is_name, folder.names()):
                 if _is_candidate(folder, name):

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from certkit.errors import PassphraseError, StoreError
+from certkit.errors import ConflictError, PassphraseError, StoreError
 from certkit.files.content import Access
+from certkit.files.folder import Folder
 from certkit.stores import record as identity
-from certkit.stores.base import Generation, StoredIdentity, no_generation
+from certkit.stores.base import no_generation
 from certkit.stores.file import documents
 from certkit.stores.file import generations as generation_files
-from certkit.stores.file import record as record_file
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.record import GENERATIONS, RECORD
 from certkit.stores.record import FINGERPRINT
 from certkit.stores.sealing import is_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from certkit.files.folder import Folder
     from certkit.stores.record import Record
+
+
+class StoreFolder(Folder):
+    """A directory of a store, open. Every method may raise StoreError, and ConflictError for a name that is taken."""
+
+    error = StoreError
+    conflict = ConflictError
+    conflict_hint = "check what is there"
+    link_hint = "replace it with its target: a store does not follow symbolic links"
+
+    __slots__ = ()
 
 
 def is_identity(store: Folder, name: str) -> bool:
@@ -64,51 +73,10 @@ def access_of(record: Record) -> Access:
         raise StoreError(f"this host has no group {name!r}", hint=hint) from error
 
 
-Later: TypeAlias = "Callable[[str, str], Generation]"
-"""Reads a generation of an identity when its CSR or certificate is needed."""
-
-
-def read(name: str, folder: Folder, later: Later) -> StoredIdentity:
-    """Return an identity; it may mix two states if another process changes it at the same time (`watched`).
-
-    Past generations that the record describes are left to `later`, so that the cost does not grow with them.
-
-    Raises:
-        StoreError: if it is damaged, or may not be read.
-    """
-    record, version = record_file.read(folder)
-    with folder.inside(GENERATIONS) as generations:
-        found = []
-        for number in sorted(filter(identity.is_generation, generations.names()), key=int):
-            if _is_past(record, number):
-                deferred = functools.partial(later, name, number)
-                found.append(Generation(number=number, read=deferred, is_issued=True))
-                continue
-            with generations.inside(number) as generation:
-                found.append(generation_files.read(generation, number))
-    return StoredIdentity(name, record, tuple(found), version)
-
-
-def _is_past(record: Record, number: str) -> bool:
+def is_past(record: Record, number: str) -> bool:
     """Return whether a generation is complete and will not change, nor be used unless a person asks for it."""
     is_done = number in {*record.left, *record.retired, *record.discarded} - {record.active, record.previous}
     return is_done and FINGERPRINT in record.facts.get(number, {})
-
-
-def refreshed(known: StoredIdentity, folder: Folder, later: Later) -> StoredIdentity:
-    """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
-    return known if record_file.version(folder) == known.version else read(known.name, folder, later)
-
-
-@contextlib.contextmanager
-def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
-    """Return a function that returns whether the identity is unchanged.
-
-    Every change creates a new file for the record, even one that only moves the pointer.
-    """
-    require_identity(folder)
-    with folder.watched(RECORD) as is_same:
-        yield lambda: is_same() and folder.is_in_place
 
 
 @contextlib.contextmanager
@@ -163,16 +131,6 @@ def require_open(folder: Folder) -> None:
             raise PassphraseError(f"cannot write a secret to {folder.path}: {name} is encrypted", hint=hint)
 
 
-def require_generation(folder: Folder, number: str) -> None:
-    """Raise if a generation does not exist.
-
-    Raises:
-        AbsentError: if there is no generation of that number.
-    """
-    with generation(folder, number):
-        pass
-
-
 def sweep(folder: Folder, record: Record | None) -> None:
     """Remove the remains of killed runs from the directory of an identity; the caller holds its lock.
 
@@ -185,6 +143,6 @@ def sweep(folder: Folder, record: Record | None) -> None:
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
         for number in filter(identity.is_generation, generations.names() if record else ()):
-            if record and not _is_past(record, number):
+            if record and not is_past(record, number):
                 with generations.inside(number) as found:
                     found.sweep()

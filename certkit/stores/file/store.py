@@ -16,6 +16,7 @@ right to write.
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003  a field's type
@@ -49,8 +50,8 @@ from certkit.stores.file import (
 from certkit.stores.file import (
     record as record_file,
 )
-from certkit.stores.file.folder import StoreFolder
-from certkit.stores.file.record import GENERATIONS
+from certkit.stores.file.identity import StoreFolder
+from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
 from certkit.stores.sealing import seal, unseal
 
 if TYPE_CHECKING:
@@ -103,11 +104,31 @@ class FileStore(Store):
 
     def load(self, name: str) -> StoredIdentity:
         for _ in range(_READINGS):
-            with self._identity(name) as folder, identity_folder.watched(folder) as is_unchanged:
-                found = identity_folder.read(name, folder, self._generation)
-                if is_unchanged():
-                    return found
+            with self._identity(name) as folder:
+                identity_folder.require_identity(folder)
+                # Every change creates a new file for the record, even one that only moves the pointer.
+                with folder.watched(RECORD) as is_same:
+                    found = self._read(name, folder)
+                    if is_same() and folder.is_in_place:
+                        return found
         raise StoreError(f"cannot read {self.root / name}: other processes keep changing it", hint="try again")
+
+    def _read(self, name: str, folder: StoreFolder) -> StoredIdentity:
+        """Return an identity; it may mix two states if another process changes it at the same time.
+
+        Past generations that the record describes are read on first use, so that the cost does not grow with them.
+        """
+        record, version = record_file.read(folder)
+        found = []
+        with folder.inside(GENERATIONS) as generations:
+            for number in sorted(filter(identity.is_generation, generations.names()), key=int):
+                if identity_folder.is_past(record, number):
+                    later = functools.partial(self._generation, name, number)
+                    found.append(Generation(number=number, read=later, is_issued=True))
+                else:
+                    with generations.inside(number) as generation:
+                        found.append(generation_files.read(generation, number))
+        return StoredIdentity(name, record, tuple(found), version)
 
     def _generation(self, name: str, number: str) -> Generation:
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
@@ -134,7 +155,8 @@ class FileStore(Store):
             return self._edited(folder, self._refreshed(known, folder), edit)
 
     def _refreshed(self, known: StoredIdentity, folder: StoreFolder) -> StoredIdentity:
-        return identity_folder.refreshed(known, folder, self._generation)
+        """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
+        return known if record_file.version(folder) == known.version else self._read(known.name, folder)
 
     def _edited(self, folder: StoreFolder, found: StoredIdentity, edit: Edit) -> StoredIdentity:
         """Change the record, while its identity is locked."""
@@ -143,7 +165,8 @@ class FileStore(Store):
             folder.sync()  # the run that wrote it may have been killed before it did so
             return found
         if after.active is not None:
-            identity_folder.require_generation(folder, after.active)
+            with identity_folder.generation(folder, after.active):
+                pass  # it exists
         after = self._noted(found.record, after)
         access = identity_folder.access_of(after)
         if after.settings.group != found.record.settings.group:
@@ -215,7 +238,7 @@ class FileStore(Store):
 
     def location(self, found: StoredIdentity, number: str) -> Location:
         home = self.root.absolute() / found.name
-        lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number
+        lineage = home / POINTER if number == found.record.active else home / GENERATIONS / number
         return Location(
             lineage=str(lineage),
             key=str(lineage / generation_files.KEY),
