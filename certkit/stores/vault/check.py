@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from certkit.durations import spoken
 from certkit.errors import InputError, StoreError
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
@@ -95,19 +97,12 @@ def _token(store: VaultStore) -> Iterator[Finding]:
         hint = "use one with an ACL policy of policies/vault"
         yield warning("token", "it is a root token, which can do anything", hint)
         return
-    life = "never expires" if token.ttl == 0 else f"valid for {_duration(token.ttl)}"
+    life = "never expires" if token.ttl == 0 else f"valid for {spoken(timedelta(seconds=token.ttl))}"
     message = f"{token.display_name}, {life}{', and can be renewed' if token.is_renewable else ''}"
     if 0 < token.ttl < _SHORT_TTL_SECONDS and not token.is_renewable:
         yield warning("token", message, "log in again")
     else:
         yield ok("token", message)
-
-
-def _duration(seconds: int) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:,} {unit}"
-    return f"{seconds} seconds"
 
 
 def _mount(store: VaultStore) -> Iterator[Finding]:

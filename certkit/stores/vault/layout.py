@@ -81,11 +81,6 @@ def answer(name: str, number: str, at: int) -> str:
     return f"{generation(name, number)}/{ANSWER}{at}"
 
 
-def is_answer(entry: str) -> bool:
-    """Return whether a secret of a generation is a refused certificate."""
-    return entry.startswith(ANSWER) and entry.removeprefix(ANSWER).isdecimal()
-
-
 def documents(name: str) -> str:
     """Return the folder of an identity's secret documents."""
     return f"{name}/tokens"
@@ -112,7 +107,8 @@ def record_of(
 ) -> Record:
     """Return the record in a secret.
 
-    What a record of version 0.1.0 trusts, runs and contacts is left out: anyone who can move the pointer could set it.
+    What a record of version 0.1.0 trusts, runs and contacts is left out, unless it `is_trusted`: anyone who can move
+    the pointer could have planted it.
 
     Raises:
         StoreError: if the secret has another form, or a record of version 0.1.0 was written over a newer one.
@@ -127,20 +123,10 @@ def record_of(
     if settings is None and not record.is_legacy:
         hint = "restore them from a backup, or `bao kv undelete`"
         raise StoreError(f"cannot use {where}: the settings beside it are missing", hint=hint)
-    return record
-
-
-def distrusted(record: Record) -> Record:
-    """Return a record of version 0.1.0 without what its writer may have planted."""
-    known = record.settings
-    safe = replace(known, issuer=MANUAL, trust_bundle=None, base_url=None, probe=None, deploy_hook=None)
+    if is_trusted or not record.is_legacy:
+        return record
+    safe = replace(record.settings, issuer=MANUAL, trust_bundle=None, base_url=None, probe=None, deploy_hook=None)
     return replace(record, settings=safe, undeployed_hook=None)
-
-
-def event_lines(data: Mapping[str, Any]) -> list[Any]:
-    """Return the lines of events in a secret of the log."""
-    lines = data.get(EVENTS)
-    return lines if isinstance(lines, list) else []
 
 
 def events_in(lines: Any, *, where: str) -> list[Event]:
@@ -209,11 +195,6 @@ def part(data: Mapping[str, Any], name: str, *, where: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
 
 
-def to_metadata(facts: Mapping[str, str]) -> dict[str, str]:
-    """Return facts as custom metadata: without empty values, each cut to the length that Vault accepts."""
-    return {name: _fitting(value) for name, value in facts.items() if value}
-
-
 def facts_of(metadata: Metadata | None) -> dict[str, str] | None:
     """Return the facts in the custom metadata of a secret; None if it has none."""
     if metadata is None or not any(name in metadata.custom_metadata for name in FACTS):
@@ -221,7 +202,8 @@ def facts_of(metadata: Metadata | None) -> dict[str, str] | None:
     return {name: metadata.custom_metadata.get(name, "") for name in FACTS}
 
 
-def _fitting(value: str) -> str:
+def fitting(value: str) -> str:
+    """Return a fact as custom metadata holds it, cut to the length that Vault accepts."""
     # Escaped as in RFC 4514 section 2.4; Vault does not count a wide space as printable.
     seen = "".join(
         char if char.isprintable() else "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))

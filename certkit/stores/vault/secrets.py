@@ -105,7 +105,8 @@ class Secrets:
         if settings is None and pointer is not None:
             settings = self.kv.read(paths[0])  # both may have been written between the two answers
         if settings is None and pointer is None:
-            raise self.absent(name)
+            hint = "list the identities: certkit identity list"
+            raise AbsentError(f"no identity {name!r} in {self.uri}", hint=hint)
         known = None
         if settings:
             data = {each: value for each, value in settings.data.items() if each != layout.CREATED}
@@ -119,8 +120,8 @@ class Secrets:
         if pointer is None:
             assert known is not None  # noqa: S101  one of the two is set
             return Record(settings=known), version
-        record = layout.record_of(pointer.data, settings=known, is_trusted=is_trusted, where=self.place(paths[1]))
-        return (layout.distrusted(record) if record.is_legacy and not is_trusted else record), version
+        where = self.place(paths[1])
+        return layout.record_of(pointer.data, settings=known, is_trusted=is_trusted, where=where), version
 
     def names(self) -> list[str]:
         """List the folders that may be identities."""
@@ -183,9 +184,7 @@ class Secrets:
         """Write settings over a version of them; return False if another process was first."""
         path, data = layout.settings(name), {**settings.document(), layout.CREATED: created}
         try:
-            return put(
-                self.kv, path, data, cas=over, is_ours=lambda there: there.data == data, seconds=self.wait_seconds
-            )
+            return self._put(path, data, cas=over, is_ours=lambda there: there.data == data)
         except VaultError as error:
             # A token that may only create gets "permission denied" for settings that exist.
             if over or error.kind is not Kind.DENIED or self.kv.read(path) is None:
@@ -197,7 +196,7 @@ class Secrets:
         document, mark = marked(record.document(), over.data)
         is_ours = partial(has_mark, mark=mark, cas=over.pointer)
         path = layout.pointer(name)
-        is_put = put(self.kv, path, document, cas=over.pointer, is_ours=is_ours, seconds=self.wait_seconds)
+        is_put = self._put(path, document, cas=over.pointer, is_ours=is_ours)
         return replace(over, pointer=over.pointer + 1, data=document) if is_put else None
 
     def put_events(self, name: str, events: Sequence[Event], *, after: Known) -> None:
@@ -210,7 +209,8 @@ class Secrets:
         """Read the log of an identity."""
         entries = sorted(self.kv.list(layout.log(name)))
         found = all_expected(self.kv.read_many([f"{layout.log(name)}/{entry}" for entry in entries]))
-        lines = [line for stored in found if stored for line in layout.event_lines(stored.data)]
+        kept = [stored.data.get(layout.EVENTS) for stored in found if stored]
+        lines = [line for each in kept if isinstance(each, list) for line in each]
         return layout.events_in(lines, where=self.place(layout.log(name)))
 
     def put(self, path: str, document: Mapping[str, Any], *, cas: int) -> bool:
@@ -221,11 +221,54 @@ class Secrets:
                 _is_same(stored.data[name], part) for name, part in document.items()
             )
 
-        return put(self.kv, path, document, cas=cas, is_ours=is_ours, seconds=self.wait_seconds)
+        return self._put(path, document, cas=cas, is_ours=is_ours)
 
-    def absent(self, name: str) -> AbsentError:
-        """Return the error for an identity that does not exist."""
-        return AbsentError(f"no identity {name!r} in {self.uri}", hint="list the identities: certkit identity list")
+    def _put(
+        self, path: str, document: Mapping[str, Any], *, cas: int, is_ours: Callable[[Stored], bool | None]
+    ) -> bool:
+        """Write a secret over version `cas` of it; return False if another process was first.
+
+        If the response is lost, the stored version shows whether it was written: `is_ours` recognises a later one, and
+        None if that is unknown. What was not written is written again, which cannot happen twice over the same version.
+
+        Raises:
+            UncertainWrite: if the outcome could not be determined in time.
+            VaultError: if the server denies it, or cannot be reached; nothing was written.
+        """
+        doubt: UncertainWrite | None = None
+        for _ in tries(self.wait_seconds):
+            try:
+                self.kv.write(path, document, cas=cas)
+            except UncertainWrite as error:
+                doubt = error
+            except VaultError as error:
+                if doubt is None:
+                    if isinstance(error, CasMismatch):
+                        return False
+                    raise
+            else:
+                return True
+            outcome = self._find_write(path, cas=cas, is_ours=is_ours, doubt=doubt)
+            if outcome is not None:
+                return outcome
+        raise doubt or AssertionError("there is an attempt at least")
+
+    def _find_write(
+        self, path: str, *, cas: int, is_ours: Callable[[Stored], bool | None], doubt: UncertainWrite
+    ) -> bool | None:
+        """Return whether the stored write is this process's, or another's; None if neither has appeared yet."""
+        try:
+            stored = self.kv.read(path)
+        except VaultError as error:
+            if error.kind.is_about_the_server:
+                return None
+            raise doubt from error
+        if stored is None or stored.version <= cas:
+            return None
+        found = is_ours(stored)
+        if found is None:
+            raise doubt
+        return found
 
 
 def _is_same(there: object, part: str | Secret) -> bool:
@@ -265,65 +308,6 @@ def tries(seconds: float) -> Iterator[int]:
         if time.monotonic() + pause >= end:
             return
         time.sleep(pause)
-
-
-def put(
-    kv: Kv,
-    path: str,
-    document: Mapping[str, Any],
-    *,
-    cas: int,
-    is_ours: Callable[[Stored], bool | None],
-    seconds: float,
-) -> bool:
-    """Write a secret over version `cas` of it; return False if another process was first.
-
-    If the response is lost, the stored version shows whether it was written: `is_ours` recognises a later one, and None
-    if that is unknown. What was not written is written again, which cannot happen twice over the same version.
-
-    Raises:
-        UncertainWrite: if the outcome could not be determined in that time.
-        VaultError: if the server denies it, or cannot be reached; nothing was written.
-    """
-    doubt: UncertainWrite | None = None
-    for _ in tries(seconds):
-        try:
-            kv.write(path, document, cas=cas)
-        except UncertainWrite as error:
-            doubt = error
-        except VaultError as error:
-            if doubt is None:
-                if isinstance(error, CasMismatch):
-                    return False
-                raise
-        else:
-            return True
-        outcome = _find_write(kv, path, cas=cas, is_ours=is_ours, doubt=doubt)
-        if outcome is not None:
-            return outcome
-    raise doubt or AssertionError("there is an attempt at least")
-
-
-def _find_write(
-    kv: Kv, path: str, *, cas: int, is_ours: Callable[[Stored], bool | None], doubt: UncertainWrite
-) -> bool | None:
-    """Return whether the stored write is this process's, or another's; None if neither has appeared yet.
-
-    Raises:
-        UncertainWrite: if the outcome is unknown.
-    """
-    try:
-        stored = kv.read(path)
-    except VaultError as error:
-        if error.kind.is_about_the_server:
-            return None
-        raise doubt from error
-    if stored is None or stored.version <= cas:
-        return None
-    found = is_ours(stored)
-    if found is None:
-        raise doubt
-    return found
 
 
 def marked(document: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

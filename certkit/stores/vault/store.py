@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from certkit.stores.base import Edit, Issued
     from certkit.stores.record import Journal
     from certkit.vault.client import Vault
-    from certkit.vault.kv import Stored
 
 WAIT_SECONDS = 30.0
 
@@ -223,22 +222,18 @@ class VaultStore(Store):
 
     def _has_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
         """Write a private key, unless it exists and the record does not list its generation."""
-        if self._put_key(name, number, key, has_request=has_request):
-            return True
-        with contextlib.suppress(VaultError):
-            return self.key(name, number) == key and number not in self.load(name).record.generations
-        return False
-
-    def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
-        """Write a private key beside its request, which only this process has written, if there is one."""
         try:
-            return self.secrets.put(layout.key(name, number), {"private_key": key}, cas=0)
+            if self.secrets.put(layout.key(name, number), {"private_key": key}, cas=0):
+                return True
         except UncertainWrite:
-            # A token that may not read keys can still list them.
+            # A token that may not read keys can still list them; only this process has written their request.
             with contextlib.suppress(VaultError):
                 if has_request and KEY in self.secrets.kv.list(layout.generation(name, number)):
                     return True
             raise
+        with contextlib.suppress(VaultError):
+            return self.key(name, number) == key and number not in self.load(name).record.generations
+        return False
 
     def install(
         self,
@@ -265,16 +260,13 @@ class VaultStore(Store):
                 raise ConflictError(f"cannot install {place}: it already has another certificate", hint=hint)
             document = layout.document_of(there.csr, issued)
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
-                self._put_facts(path, stored, facts)
+                kept = stored.custom_metadata
+                wanted = {**kept, **{each: layout.fitting(value) for each, value in facts.items() if value}}
+                if wanted != kept:
+                    self.secrets.kv.write_metadata(path, wanted)
                 found = found.put(Generation(number=number, csr=there.csr, issued=issued))
                 return found if edit is unchanged else self._change(found, edit)
         raise StoreError(f"cannot install {place}: other processes keep changing it", hint="try again")
-
-    def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
-        """Write the missing facts; other custom metadata stays."""
-        wanted = {**stored.custom_metadata, **layout.to_metadata(facts)}
-        if wanted != stored.custom_metadata:
-            self.secrets.kv.write_metadata(path, wanted)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         known = self._loaded(known)
@@ -288,7 +280,8 @@ class VaultStore(Store):
         identity.require_name(name)
         self.secrets.require_generation(name, number)
         entries = self.secrets.kv.list(layout.generation(name, number))
-        numbers = sorted(int(each.removeprefix(layout.ANSWER)) for each in entries if layout.is_answer(each))
+        ends = [each.removeprefix(layout.ANSWER) for each in entries if each.startswith(layout.ANSWER)]
+        numbers = sorted(int(each) for each in ends if each.isdecimal())
         found = all_expected(self.secrets.kv.read_many([layout.answer(name, number, at) for at in numbers]))
         where = self.secrets.place(layout.generation(name, number))
         return [layout.part(stored.data, layout.CERTIFICATE, where=where) for stored in found if stored]
@@ -389,21 +382,14 @@ class VaultStore(Store):
 
     def remove(self, name: str) -> None:
         identity.require_name(name)
+        last = {layout.settings(name), layout.pointer(name)}
         for _ in range(_MOST_ROUNDS):
-            paths = self._everything(name)
-            if not paths:
+            walked = list(self.secrets.kv.walk(name))
+            if not walked:
                 return
-            for path in paths:
+            all_expected(walked)
+            # Keys first, the record last.
+            for path, _ in sorted(walked, key=lambda each: (each[0] in last, not each[0].endswith(f"/{KEY}"))):
                 self.secrets.kv.delete_all_versions(path)
         place = self.secrets.place(name)
         raise StoreError(f"cannot remove {place}: other processes keep writing there", hint="try again")
-
-    def _everything(self, name: str) -> Sequence[str]:
-        """Return the paths of everything that belongs to an identity: keys first, the record last."""
-        walked = list(self.secrets.kv.walk(name))
-        all_expected(walked)
-        paths = [path for path, _ in walked]
-        return sorted(
-            paths,
-            key=lambda path: (path in {layout.settings(name), layout.pointer(name)}, not path.endswith(f"/{KEY}")),
-        )
