@@ -440,7 +440,7 @@ class IdentityStore:
                 jitter=length,
             )
             renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), **self._progress)
-            return dataclasses.replace(self._view_of(renewed.done, policy), outcome=renewed.outcome)
+            return dataclasses.replace(self._view_of(renewed, policy), outcome=renewed.outcome)
 
     def activate(
         self, name: str, generation: str | None = None, *, deploy_hook: str | None = None, no_probe: bool = False

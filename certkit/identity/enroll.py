@@ -37,11 +37,15 @@ _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The result of a use case: the identity, whether anything changed, and the findings of the checks made."""
+    """The result of a use case: the identity, whether anything changed, and the findings of the checks made.
+
+    `outcome` is that of a renewal in words, with its status.
+    """
 
     identity: StoredIdentity
     changed: bool
     findings: tuple[Finding, ...] = ()
+    outcome: Finding | None = None
 
 
 def enroll(
@@ -60,16 +64,15 @@ def enroll(
 
     identity = store.find(name)
     known = identity.record.settings if identity else None
-    neighbours = limits.Neighbours(store, name, identity)
+    neighbours = limits.Neighbours(store, name, policy, identity)
     room: tuple[Finding, ...] | None = None
     findings: tuple[Finding, ...] = ()
     if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
         anchors = objects.certificates(wanted.trust_bundle.encode(), name="the trust bundle")
         limits.require_current(name, anchors, now)
-        foreign = limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors)
-        findings = tuple(replace(each, status=Status.WARNING) for each in foreign)
+        findings = tuple(replace(each, status=Status.WARNING) for each in neighbours.sharing_trust(anchors))
     if identity is None or known is None or known.is_blank:
-        room = limits.room(neighbours, policy, now=now)  # before anything is written
+        room = neighbours.room(now=now)  # before anything is written
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
@@ -138,15 +141,14 @@ def add_request(
 ) -> Done:
     """Add a generation with a CSR for a new key, or for `key`. If another process was first, nothing changes.
 
-    `room` is the result of `limits.room`, if the caller has it already.
+    `room` is the result of `Neighbours.room`, if the caller has it already.
 
     Raises:
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
     """
     from certkit.csr import create as requests
 
-    neighbours = limits.Neighbours(store, identity.name, identity)
-    findings = limits.room(neighbours, policy, now=now) if room is None else room
+    findings = limits.Neighbours(store, identity.name, policy, identity).room(now=now) if room is None else room
     settings = identity.record.settings
     if policy.key.encrypted is Answer.YES and not store.protects_keys:
         hint = "add --passphrase-file FILE, or keep the identity in Vault"

@@ -62,9 +62,8 @@ def adopt(
     )
     verdict = install.up_to_a_root(question)
     known = store.find(name)
-    others = limits.Neighbours(store, name, known).elsewhere(policy)
-    foreign = limits.used_elsewhere(others, spki_sha256=facts.spki_sha256)
-    foreign += limits.foreign_trust(others, anchors=anchors or ())
+    others = limits.Neighbours(store, name, policy, known)
+    foreign = [*others.sharing_key(facts.spki_sha256), *others.sharing_trust(anchors or ())]
     install.refuse(name, [*foreign, *verdict.findings])
     chain = install.above(verdict) if anchors else untrusted
     issued = Issued(certificate=to_pem([leaf]), chain=to_pem(chain), trust_bundle=to_pem(anchors or ()))

@@ -49,17 +49,24 @@ def install(
     name = identity.name
     certificates = objects.certificates(pasted, name=file)
     leaf, generation = _matched_request(identity, certificates)
-    anchors = _anchors(identity, trust_bundle)
+    bundle = identity.record.settings.trust_bundle
+    if trust_bundle is None and not bundle:
+        raise InputError(
+            f"{name}: no trust bundle, so the certificate cannot be verified", hint="give the partner's CA with --ca"
+        )
+    known = objects.certificates(bundle.encode(), name="the trust bundle") if bundle else []
+    anchors = known if trust_bundle is None else objects.certificates(trust_bundle, name="the trust bundle")
     others = [*(each for each in certificates if each is not leaf), *untrusted]
     if trust_bundle is not None:
         limits.require_current(name, anchors, now)
-    neighbours = limits.Neighbours(store, name, identity)
-    refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
+    refuse(name, limits.Neighbours(store, name, policy, identity).sharing_trust(anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=to_pem([leaf]), chain=to_pem(above(verdict)), trust_bundle=to_pem(anchors))
     changed = generation.issued is None
-    if trust_bundle is not None and changed:
-        identity = keep_trust(store, identity, anchors)
+    missing = [each for each in anchors if each not in known]
+    if missing and changed:
+        both = to_pem([*known, *missing]).decode("ascii")
+        identity = store.change(identity, lambda record: trusting(record, both, before=bundle))
     return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
 
 
@@ -79,25 +86,9 @@ def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *
         require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
     limits.require_current(name, anchors, now)
-    neighbours = limits.Neighbours(store, name, identity)
-    refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
+    refuse(name, limits.Neighbours(store, name, policy, identity).sharing_trust(anchors))
     changed = store.change(identity, lambda record: trusting(record, bundle, before=known.trust_bundle))
     return Done(changed, changed=True)
-
-
-def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[Certificate]) -> StoredIdentity:
-    """Add CAs to the trust bundle of the settings.
-
-    Raises:
-        StoreError: if the store cannot be used, or its token may not change settings.
-    """
-    text = identity.record.settings.trust_bundle
-    known = objects.certificates(text.encode(), name="the trust bundle") if text else []
-    missing = [each for each in anchors if each not in known]
-    if not missing:
-        return identity
-    bundle = to_pem([*known, *missing]).decode("ascii")
-    return store.change(identity, lambda record: trusting(record, bundle, before=text))
 
 
 def complete(store: Store, identity: StoredIdentity, generation: Generation) -> StoredIdentity:
@@ -242,17 +233,6 @@ def spki(holder: Certificate | Csr) -> str | None:
     with contextlib.suppress(InputError):
         return keys.key_facts(holder.public_key()).spki_sha256
     return None
-
-
-def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[Certificate]:
-    bundle = identity.record.settings.trust_bundle
-    data = trust_bundle if trust_bundle is not None else (bundle.encode() if bundle else None)
-    if data is None:
-        raise InputError(
-            f"{identity.name}: no trust bundle, so the certificate cannot be verified",
-            hint="give the partner's CA with --ca",
-        )
-    return objects.certificates(data, name="the trust bundle")
 
 
 def _in_use(identity: StoredIdentity, answered: Generation, leaf: Certificate) -> list[Finding]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import socket
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
-from certkit.identity import hooks, limits, overview
+from certkit.findings import warning
+from certkit.identity import hooks, install, limits, overview
+from certkit.identity.enroll import Done
 from certkit.identity.issuers import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339
@@ -19,10 +23,8 @@ from certkit.x509 import describe, objects
 from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from certkit.identity.enroll import Done
     from certkit.identity.issuers import Issuer
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
@@ -39,10 +41,9 @@ _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
 def age(text: str | None, now: datetime) -> timedelta | None:
     """Return how long ago something was; None if the time is missing or malformed."""
-    try:
+    with contextlib.suppress(InputError):
         return now - parse_time(text or "")
-    except InputError:
-        return None
+    return None
 
 
 def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:
@@ -51,18 +52,22 @@ def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:
     return force or passed is None or passed >= AGAIN
 
 
-def ask(
+def later(now: datetime, began: float) -> datetime:
+    """Return the present time for work that began at `now`, when the monotonic clock showed `began`."""
+    return now + timedelta(seconds=time.monotonic() - began)
+
+
+def issue(
     store: Store,
     identity: StoredIdentity,
     pending: Generation,
     policy: Policy,
     issuer: Issuer,
     *,
-    install: Callable[[StoredIdentity, IssuerAnswer], Done],
     force: bool,
     now: datetime,
-) -> tuple[Done | None, IssuerAnswer | None]:
-    """Have a certificate issued and installed; return None for both if another run has done so meanwhile.
+) -> Done:
+    """Have a certificate issued and installed, unless another run does so meanwhile.
 
     Certificates refused earlier are tried first; another one is requested at most once in `AGAIN`.
 
@@ -73,13 +78,13 @@ def ask(
     """
     name, number = identity.name, pending.number
     assert pending.csr is not None  # noqa: S101  the caller has looked
+    put = functools.partial(_install, store, policy=policy, began=time.monotonic(), now=now)
     facts = identity.record.facts.get(number, {})
     if facts.get(ANSWERS):
         refused: CertkitError | None = None
         for kept in reversed(store.answers(name, number)):
-            answer = IssuerAnswer(certificates=kept)
             try:
-                return install(identity, answer), answer
+                return put(identity, IssuerAnswer(certificates=kept))
             except StoreError:
                 raise
             except (RefusedError, InputError) as error:
@@ -87,16 +92,15 @@ def ask(
         if refused is not None and not may_ask_again(facts.get(ANSWERED), now, force=force):
             _explain(refused, name, facts.get(ANSWERED), now)
             raise refused
-        limits.room(limits.Neighbours(store, name, identity), policy, now=now)
+        limits.Neighbours(store, name, policy, identity).room(now=now)
     identity, is_ours = _lease(store, identity, number, now)
     if not is_ours:
-        _wait(store, name, number, now)
-        return None, None
+        return Done(_installed_by_another(store, name, number, now), changed=False)
     try:
         answer = issuer.issue(pending.csr)
         certificates = objects.certificates(answer.certificates, name="the issuer's response")
         try:
-            return install(identity, answer), answer
+            return put(identity, answer)
         except StoreError:
             raise
         except (RefusedError, InputError) as error:
@@ -108,15 +112,19 @@ def ask(
             _explain(error, name, noted[ANSWERED], now)
             raise
     except BaseException:
-        _release(store, name, number)
+        with contextlib.suppress(CertkitError):  # else the lease expires by itself
+            store.change(name, lambda record: record.describe(number, {LEASE: ""}))
         raise
 
 
-def _release(store: Store, name: str, number: str) -> None:
-    """End the lease; if that fails it expires by itself, as another error is being raised."""
-    with contextlib.suppress(CertkitError):
-        if store.load(name).record.facts.get(number, {}).get(LEASE):
-            store.change(name, lambda record: record.describe(number, {LEASE: ""}))
+def _install(
+    store: Store, identity: StoredIdentity, answer: IssuerAnswer, *, policy: Policy, began: float, now: datetime
+) -> Done:
+    bundle = None if identity.record.settings.trust_bundle else answer.trust_bundle
+    signed = later(now, began)  # the certificate may be valid only from the moment of signing
+    done, _ = install.install(store, identity, answer.certificates, policy, trust_bundle=bundle, now=signed)
+    warned = [warning("policy", f"the issuer says: {each}", "check what was issued") for each in answer.warnings]
+    return replace(done, findings=(*warned, *done.findings))
 
 
 def _explain(error: CertkitError, name: str, last: str | None, now: datetime) -> None:
@@ -157,8 +165,8 @@ def _is_held(lease: str, now: datetime) -> bool:
     return True
 
 
-def _wait(store: Store, name: str, number: str, now: datetime) -> None:
-    """Wait until another run has installed the certificate of a request.
+def _installed_by_another(store: Store, name: str, number: str, now: datetime) -> StoredIdentity:
+    """Wait until another run has installed the certificate of a request, and return the identity.
 
     Raises:
         InputError: if that run ends without a certificate, or takes longer than allowed.
@@ -167,7 +175,7 @@ def _wait(store: Store, name: str, number: str, now: datetime) -> None:
     while True:
         found = store.load(name)
         if overview.generation(found, number).issued is not None:
-            return
+            return found
         lease = found.record.facts.get(number, {}).get(LEASE, "")
         hint = f"try again later: certkit identity renew {name}"
         if not _is_held(lease, now):  # it has ended, or was killed

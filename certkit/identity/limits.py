@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.findings import critical, warning
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.x509.certificate import Certificate
 
-Elsewhere: TypeAlias = "Sequence[tuple[StoredIdentity, Policy]]"
-"""Identities of other environments, each with its policy."""
-
-
 _PROPOSED = 3
 
 
@@ -50,13 +46,11 @@ class Live:
 
 
 class Neighbours:
-    """The identities of a store, loaded once, and only when they are needed; `known` is loaded already."""
+    """The identities of a store: loaded once, and only when they are needed; `known`, the one named, already is."""
 
-    def __init__(self, store: Store, name: str, known: StoredIdentity | None = None) -> None:
-        self.name = name
+    def __init__(self, store: Store, name: str, policy: Policy, known: StoredIdentity | None = None) -> None:
         self.unread: list[str] = []
-        self._store = store
-        self._known = known
+        self._store, self._name, self._policy, self._known = store, name, policy, known
         self._found: list[tuple[StoredIdentity, Policy]] | None = None
 
     def all(self) -> list[tuple[StoredIdentity, Policy]]:
@@ -65,7 +59,7 @@ class Neighbours:
             load, self._found = functools.cache(catalogue.load), []
             for name in self._store.names():
                 try:
-                    is_known = self._known is not None and name == self.name
+                    is_known = self._known is not None and name == self._name
                     identity = self._known if is_known and self._known else self._store.load(name)
                     self._found.append((identity, load(identity.record.settings.policy)))
                 except AbsentError:
@@ -74,38 +68,54 @@ class Neighbours:
                     self.unread.append(name)
         return self._found
 
-    def elsewhere(self, policy: Policy) -> Elsewhere:
+    def elsewhere(self) -> list[tuple[StoredIdentity, Policy]]:
         """Return the identities of other environments; none if the policy's environment has no name."""
-        if not policy.environment:
+        if not self._policy.environment:
+            return []
+        known = {"", self._policy.environment}
+        return [each for each in self.all() if each[0].name != self._name and each[1].environment not in known]
+
+    def room(self, *, now: datetime) -> tuple[Finding, ...]:
+        """Return a warning if the next certificate is the last that the partner accepts, or that is unknown.
+
+        Raises:
+            RefusedError: if the partner's limit of live certificates is reached.
+        """
+        policy, limit = self._policy, self._policy.certificate.max_live
+        if limit is None:
             return ()
-        known = {"", policy.environment}
-        return [each for each in self.all() if each[0].name != self.name and each[1].environment not in known]
+        here = policy.environment or policy.name
+        same = [identity for identity, theirs in self.all() if (theirs.environment or theirs.name) == here]
+        found = [each for identity in same for each in _live(identity, now)]
+        if len(found) >= limit:
+            message = f"{policy.title} allows {limit} live certificates, and there are already {len(found)}"
+            findings = (critical("policy", message, _proposal(found)),)
+            raise RefusedError(f"{self._name}: {message}", hint=_proposal(found), findings=findings)
+        said: list[Finding] = []
+        if len(found) == limit - 1:
+            message = f"this is the last of the {limit} live certificates that {policy.title} allows"
+            said.append(warning("policy", message, _proposal(found)))
+        if self.unread:
+            message = f"the number of live certificates is unknown: {', '.join(self.unread)} cannot be read"
+            said.append(warning("policy", message, "see `certkit store check`"))
+        return tuple(said)
 
+    def sharing_key(self, spki_sha256: str) -> list[Finding]:
+        """Return a finding if a key is used by an identity of another environment."""
+        for identity, theirs in self.elsewhere():
+            if any(spki_of(identity, each) == spki_sha256 for each in identity.generations):
+                message = f"the key belongs to {identity.name}, which is for {theirs.title}"
+                return [critical("key-match", message, "each environment needs its own key; create a new one")]
+        return []
 
-def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Finding, ...]:
-    """Return a warning if the next certificate is the last that the partner accepts, or that cannot be determined.
-
-    Raises:
-        RefusedError: if the partner's limit of live certificates is reached.
-    """
-    limit = policy.certificate.max_live
-    if limit is None:
-        return ()
-    here = policy.environment or policy.name
-    same = [identity for identity, theirs in neighbours.all() if (theirs.environment or theirs.name) == here]
-    found = [each for identity in same for each in _live(identity, now)]
-    if len(found) >= limit:
-        message = f"{policy.title} allows {limit} live certificates, and there are already {len(found)}"
-        findings = (critical("policy", message, _proposal(found)),)
-        raise RefusedError(f"{neighbours.name}: {message}", hint=_proposal(found), findings=findings)
-    said: list[Finding] = []
-    if len(found) == limit - 1:
-        message = f"this is the last of the {limit} live certificates that {policy.title} allows"
-        said.append(warning("policy", message, _proposal(found)))
-    if neighbours.unread:
-        message = f"the number of live certificates is unknown: {', '.join(neighbours.unread)} cannot be read"
-        said.append(warning("policy", message, "see `certkit store check`"))
-    return tuple(said)
+    def sharing_trust(self, anchors: Iterable[Certificate]) -> list[Finding]:
+        """Return a finding if a CA to trust is one that an identity of another environment trusts."""
+        known = set(anchors)
+        for identity, theirs in self.elsewhere():
+            if known & set(trusted(identity)):
+                message = f"the trust bundle belongs to {identity.name}, which is for {theirs.title}"
+                return [critical("chain", message, "give this environment's CA with --ca")]
+        return []
 
 
 def _live(identity: StoredIdentity, now: datetime) -> Iterator[Live]:
@@ -144,26 +154,6 @@ def _proposal(found: Sequence[Live]) -> str:
         f"nothing uses {listed}; revoke it at the partner, then: "
         f"certkit identity retire {first.name} {first.generation}"
     )
-
-
-def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
-    """Return a finding if a key is used by an identity of another environment."""
-    for identity, theirs in others:
-        for each in identity.generations:
-            if spki_of(identity, each) == spki_sha256:
-                message = f"the key belongs to {identity.name}, which is for {theirs.title}"
-                return [critical("key-match", message, "each environment needs its own key; create a new one")]
-    return []
-
-
-def foreign_trust(others: Elsewhere, *, anchors: Iterable[Certificate]) -> list[Finding]:
-    """Return a finding if a CA to trust is one that an identity of another environment trusts."""
-    known = set(anchors)
-    for identity, theirs in others:
-        if known & set(trusted(identity)):
-            message = f"the trust bundle belongs to {identity.name}, which is for {theirs.title}"
-            return [critical("chain", message, "give this environment's CA with --ca")]
-    return []
 
 
 def require_current(name: str, anchors: Sequence[Certificate], now: datetime) -> None:

@@ -13,7 +13,7 @@ from certkit.durations import spoken
 from certkit.errors import ConflictError, InputError, RefusedError, StoreError, after
 from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.identity import activate, credentials, install, issuing, limits, overview, prune
+from certkit.identity import activate, credentials, issuing, limits, overview, prune
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request, name_requests
 from certkit.identity.hooks import HookError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import Progress
     from certkit.identity.activate import Activation
-    from certkit.identity.issuers import Issuer, IssuerAnswer
+    from certkit.identity.issuers import Issuer
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
@@ -55,14 +55,6 @@ class Renewal:
     jitter: timedelta = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """The result of a renewal: the identity, the outcome in words, and the status."""
-
-    done: Done
-    outcome: Finding
-
-
 def renew(
     store: Store,
     identity: StoredIdentity,
@@ -71,7 +63,7 @@ def renew(
     wanted: Renewal,
     now: datetime,
     progress: Progress = keyfile.silent,
-) -> Renewed:
+) -> Done:
     """Renew an identity if it is due, and continue what an earlier run began.
 
     There is one request at a time: a pending one is completed if the issuer is automatic; if a person has to
@@ -100,20 +92,20 @@ def renew(
     if not wanted.force and opens is not None and now < opens:
         done = activate.deploy(store, Done(identity, changed=False), None if wanted.dry_run else wanted.how.deployment)
         if (owed := overview.owed_hook(done.identity)) is not None:
-            return Renewed(done, owed)
-        return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
+            return replace(done, outcome=owed)
+        return replace(done, outcome=ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
     if wanted.dry_run:
-        findings = limits.room(limits.Neighbours(store, name, identity), policy, now=now)
+        findings = limits.Neighbours(store, name, policy, identity).room(now=now)
         due = "due" if opens is None or now >= opens else f"not due before {rfc3339(opens)}, but --force is given"
         end = ", signed and activated" if wanted.issuer else ""
         message = ok("validity", f"{name}: {due}; a new request would be created{end}")
-        return Renewed(Done(identity, changed=False, findings=findings), message)
+        return Done(identity, changed=False, findings=findings, outcome=message)
     key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
     done = add_request(store, identity, policy, now=now, key=key, progress=progress)
     done = replace(done, findings=(*findings, *done.findings))
     if wanted.issuer is None:
-        return Renewed(done, ok("validity", f"{name}: a request was created"))
-    return _completed(store, done, policy, wanted=wanted, now=_later(now, began))
+        return replace(done, outcome=ok("validity", f"{name}: a request was created"))
+    return _completed(store, done, policy, wanted=wanted, now=issuing.later(now, began))
 
 
 def _set_aside(
@@ -186,51 +178,22 @@ def carry_through(
     number, findings, changed = waiting[-1].number, done.findings, done.changed
     if waiting[-1].issued is None:
         with after(changed):
-            installed, warned = _issue(store, identity, waiting[-1], policy, issuer, force=force, now=now)
+            if waiting[-1].csr is None:
+                raise InputError(f"{identity.name}: {_NO_CSR.format(number)}", hint=_end_import(identity))
+            try:
+                installed = issuing.issue(store, identity, waiting[-1], policy, issuer, force=force, now=now)
+            except ConflictError:  # another process was first
+                installed = Done(store.load(identity.name), changed=False)
         identity = installed.identity
-        findings, changed = (*findings, *warned, *installed.findings), changed or installed.changed
+        findings, changed = (*findings, *installed.findings), changed or installed.changed
     with after(changed):
         moved = activate.activate(store, identity, number, how=how, now=now)
     return Done(moved.identity, True, (*findings, *moved.findings))
 
 
-def _issue(
-    store: Store,
-    identity: StoredIdentity,
-    pending: Generation,
-    policy: Policy,
-    issuer: Issuer,
-    *,
-    force: bool,
-    now: datetime,
-) -> tuple[Done, list[Finding]]:
-    """Request a certificate and install it; if another process was first, use that one's."""
-    if pending.csr is None:
-        raise InputError(f"{identity.name}: {_NO_CSR.format(pending.number)}", hint=_end_import(identity))
-    began = time.monotonic()
-
-    def put(known: StoredIdentity, answer: IssuerAnswer) -> Done:
-        bundle = None if known.record.settings.trust_bundle else answer.trust_bundle
-        signed = _later(now, began)  # the certificate may be valid only from the moment of signing
-        return install.install(store, known, answer.certificates, policy, trust_bundle=bundle, now=signed)[0]
-
-    try:
-        installed, found = issuing.ask(store, identity, pending, policy, issuer, install=put, force=force, now=now)
-    except ConflictError:
-        installed, found = None, None
-    warnings = found.warnings if found else ()
-    warned = [warning("policy", f"the issuer says: {each}", "check what was issued") for each in warnings]
-    return installed or Done(store.load(identity.name), changed=False), warned
-
-
-def _later(now: datetime, began: float) -> datetime:
-    """Return the present time for work that began at `now`, when the monotonic clock showed `began`."""
-    return now + timedelta(seconds=time.monotonic() - began)
-
-
 def _carry_on(
     store: Store, identity: StoredIdentity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
-) -> Renewed | None:
+) -> Done | None:
     """Continue what an earlier run began, or judge how long it can wait; None if a new request is to be made."""
     done = Done(identity, changed=False)
     if wanted.issuer is not None and not wanted.dry_run:
@@ -252,7 +215,7 @@ def _carry_on(
         )
     elif wanted.issuer is not None:
         what = f"the request of generation {waiting.number} would be signed and activated"
-        return Renewed(done, ok("validity", f"{identity.name}: {what}"))
+        return replace(done, outcome=ok("validity", f"{identity.name}: {what}"))
     elif waiting.csr is None:
         what, hint = _NO_CSR.format(waiting.number), _end_import(identity)
     else:
@@ -264,7 +227,7 @@ def _carry_on(
         where = f" in {policy.portal.name}" if policy.portal.name else ""
         what = f"the request of generation {waiting.number} {state}"
         hint = f"submit the CSR{where}, then run: certkit identity install {identity.name} CERT"
-    return Renewed(done, _judged(identity, policy, what, hint, now))
+    return replace(done, outcome=_judged(identity, policy, what, hint, now))
 
 
 def _end_import(identity: StoredIdentity) -> str:
@@ -303,12 +266,12 @@ def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now:
     return Finding("validity", status, f"{identity.name}: {what}; the active certificate {verb} {rfc3339(end)}", hint)
 
 
-def _completed(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
+def _completed(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Done:
     assert wanted.issuer is not None  # noqa: S101  who calls this has one
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
     carried = _pruned(store, carried, policy)
     number = carried.identity.record.active
-    return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is active"))
+    return replace(carried, outcome=ok("validity", f"{carried.identity.name}: generation {number} is active"))
 
 
 def _pruned(store: Store, done: Done, policy: Policy) -> Done:

@@ -57,8 +57,8 @@ def update(
         return Done(identity, changed=False)
     if changes.anchors:
         limits.require_current(identity.name, changes.anchors, now)
-        neighbours = limits.Neighbours(store, identity.name, identity)
-        install.refuse(identity.name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=changes.anchors))
+        neighbours = limits.Neighbours(store, identity.name, policy, identity)
+        install.refuse(identity.name, neighbours.sharing_trust(changes.anchors))
         active = identity.record.active
         if active is not None and not force:
             planned = replace(identity, record=replace(identity.record, settings=settings))

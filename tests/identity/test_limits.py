@@ -20,7 +20,7 @@ PRODUCTION = load("wise-production")
 
 def room(store, *, policy=POLICY, now=pki.NOW):
     """Return the findings about the room for one more certificate."""
-    return limits.room(limits.Neighbours(store, "acme"), policy, now=now)
+    return limits.Neighbours(store, "acme", policy).room(now=now)
 
 
 def full(store, count):

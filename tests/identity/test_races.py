@@ -60,7 +60,7 @@ def test_two_renewers(renewers, issuer, expected, capsys):
 
         def run(own, name=name, gate=gate):
             gate.wait(60)
-            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
+            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).identity
 
         with ThreadPoolExecutor(2) as pool:
             told = list(pool.map(run, renewers))
@@ -94,7 +94,7 @@ def test_four_runs_have_one_certificate_signed(renewers):
 
         def run(own, name=name, issuer=issuer, gate=gate):
             gate.wait(60)
-            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
+            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).identity
 
         with ThreadPoolExecutor(4) as pool:
             told = list(pool.map(run, [*renewers, *renewers]))
@@ -117,7 +117,7 @@ def test_a_run_that_waits_for_one_that_fails(renewers):
         renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
     fails.join()
     assert issuer.signed == []
-    done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done
+    done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
     assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
 
 
@@ -149,4 +149,4 @@ def test_a_renewer_that_is_held_up(openbao):
         plain.secrets.put(layout.key("acme", "0002"), {"private_key": key}, cas=0)
         assert states(store.load("acme")) == ["active", "pending"]
         again = renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
-        assert (again.done.changed, list(faults(store, "acme", now=LATE))) == (False, [])
+        assert (again.changed, list(faults(store, "acme", now=LATE))) == (False, [])

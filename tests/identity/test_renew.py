@@ -38,7 +38,7 @@ def test_nothing_is_due(store):
     used(store)
     before = everything(store)
     renewed = run(store, now=OPENS - SOON)
-    assert (renewed.done.changed, renewed.outcome.status) == (False, Status.OK)
+    assert (renewed.changed, renewed.outcome.status) == (False, Status.OK)
     assert renewed.outcome.message == "acme: nothing is due before 2027-10-08T12:00:00Z"
     assert everything(store) == before
 
@@ -47,7 +47,7 @@ def test_it_is_time(store):
     """A request with a new key of the same type is made; what is in use stays in use."""
     used(store)
     renewed = run(store)
-    assert (renewed.done.changed, renewed.outcome.status) == (True, Status.OK)
+    assert (renewed.changed, renewed.outcome.status) == (True, Status.OK)
     assert states(store) == {"0001": "active", "0002": "pending"}
     assert csr_of(store, "0002").public_key() != csr_of(store, "0001").public_key()
     assert csr_of(store, "0002").public_key().curve.name == csr_of(store, "0001").public_key().curve.name
@@ -74,7 +74,7 @@ def test_jitter(store):
 def test_force(store):
     """Renews before it is time."""
     used(store)
-    assert run(store, now=pki.NOW, force=True).done.changed
+    assert run(store, now=pki.NOW, force=True).changed
     assert states(store) == {"0001": "active", "0002": "pending"}
 
 
@@ -84,7 +84,7 @@ def test_a_dry_run(store):
     before = everything(store)
     for issuer in (None, Signing()):
         renewed = run(store, dry_run=True, issuer=issuer)
-        assert not renewed.done.changed
+        assert not renewed.changed
         assert renewed.outcome.message.startswith("acme: due; a new request would be created")
     assert everything(store) == before
 
@@ -104,7 +104,7 @@ def test_a_request_that_hangs(store, left, status, end):
     run(store)
     before = everything(store)
     renewed = run(store, now=END - left * pki.DAY)
-    assert (renewed.done.changed, renewed.outcome.status) == (False, status)
+    assert (renewed.changed, renewed.outcome.status) == (False, status)
     assert f"the request of generation 0002 has been pending for {44 - left} days" in renewed.outcome.message
     assert f"the active certificate {end} 2027-11-22T12:00:00Z" in renewed.outcome.message
     assert renewed.outcome.hint == "submit the CSR in Developer Hub, then run: certkit identity install acme CERT"
@@ -115,7 +115,7 @@ def test_the_first_request_hangs(store):
     """Nothing changes; nothing is in use that could end."""
     enroll(store)
     renewed = run(store, now=pki.NOW + 9 * pki.DAY)
-    assert (renewed.done.changed, renewed.outcome.status) == (False, Status.OK)
+    assert (renewed.changed, renewed.outcome.status) == (False, Status.OK)
     assert "the request of generation 0001 has been pending for 9 days" in renewed.outcome.message
 
 
@@ -136,7 +136,7 @@ def test_a_request_that_was_discarded(store):
     """Is followed by another one."""
     enroll(store)
     store.change("acme", lambda record: record.discard("0001"))
-    assert run(store).done.changed
+    assert run(store).changed
     assert states(store) == {"0001": "discarded", "0002": "pending"}
 
 
@@ -144,7 +144,7 @@ def test_an_issuer_that_answers(store):
     """Carries it through: the new generation is in use, the old one the previous one."""
     used(store)
     renewed = run(store, issuer=Signing())
-    assert renewed.done.changed
+    assert renewed.changed
     assert renewed.outcome.message == "acme: generation 0002 is active"
     assert states(store) == {"0001": "previous", "0002": "active"}
 
@@ -156,7 +156,7 @@ def test_an_issuer_that_is_away(store):
         run(store, issuer=Away())
     assert states(store) == {"0001": "active", "0002": "pending"}
     issuer = Signing()
-    assert run(store, issuer=issuer).done.changed
+    assert run(store, issuer=issuer).changed
     assert (states(store), len(issuer.asked)) == ({"0001": "previous", "0002": "active"}, 1)
 
 
@@ -166,7 +166,7 @@ def test_an_answer_that_was_not_put_to_use(store):
     run(store)
     install(store, pasted(issue(store, "0002")))
     issuer = Signing()
-    assert run(store, issuer=issuer).done.changed
+    assert run(store, issuer=issuer).changed
     assert (states(store), issuer.asked) == ({"0001": "previous", "0002": "active"}, [])
 
 
@@ -182,7 +182,7 @@ def test_an_issuer_whose_answer_is_bad(store):
 def test_what_the_issuer_says(store):
     """Is passed on."""
     used(store)
-    found = run(store, issuer=Signing(warnings=("a shorter time is granted",))).done.findings
+    found = run(store, issuer=Signing(warnings=("a shorter time is granted",))).findings
     assert "the issuer says: a shorter time is granted" in [each.message for each in found]
 
 
@@ -200,7 +200,7 @@ def test_the_same_key_again(store):
     renewed = run(store, reuse_key=True)
     assert csr_of(store, "0002").public_key() == csr_of(store, "0001").public_key()
     assert store.key("acme", "0002") == store.key("acme", "0001")
-    assert [each.message for each in renewed.done.findings] == [
+    assert [each.message for each in renewed.findings] == [
         "the documentation of Wise Platform (sandbox) does not say whether a key may be reused"
     ]
 
@@ -228,7 +228,7 @@ def test_another_process_answers_first(store):
             install(store, pasted(issue(store, "0002")))
             return super().issue(csr)
 
-    assert run(store, issuer=Slow()).done.changed
+    assert run(store, issuer=Slow()).changed
     assert states(store) == {"0001": "previous", "0002": "active"}
 
 

@@ -50,7 +50,7 @@ def bundle(store):
 
 def renewed(store, issuer, *, now=LATE, **options):
     """Renew the identity."""
-    return renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer, **options), now=now).done.identity
+    return renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer, **options), now=now).identity
 
 
 def test_a_ca_is_added(store):
@@ -141,10 +141,10 @@ def test_another_certificate_is_requested_after_a_week(store):
         with pytest.raises(RefusedError):
             renewed(store, issuer, now=now, force=force)
         assert issuer.signed == signed
-    neighbours = limits.Neighbours(store, "acme")
     full = replace(POLICY, certificate=replace(POLICY.certificate, max_live=4))
+    neighbours = limits.Neighbours(store, "acme", full)
     with pytest.raises(RefusedError, match="there are already 4"):
-        limits.room(neighbours, full, now=LATE)
+        neighbours.room(now=LATE)
 
 
 def test_a_certificate_that_expired_unused_is_set_aside(store):
@@ -177,7 +177,7 @@ def test_what_was_pruned_counts_as_live(store):
     prune(store, store.load("acme"), keep=0)
     full = replace(POLICY, certificate=replace(POLICY.certificate, max_live=3))
     with pytest.raises(RefusedError, match="there are already 3"):
-        limits.room(limits.Neighbours(store, "acme"), full, now=pki.NOW)
+        limits.Neighbours(store, "acme", full).room(now=pki.NOW)
 
 
 def test_an_open_request_is_not_pruned(store):

@@ -238,7 +238,7 @@ class IdentityResource(OfProvider, Resource):
         with machine.issuing(store, identity) as issuer:
             wanted = renew.Renewal(issuer=issuer, how=machine.how(store, identity))
             renewed = renew.renew(store, identity, policy, wanted=wanted, now=self.provider.now())
-        boundary.warn_of(name, [*renewed.done.findings, renewed.outcome])
+        boundary.warn_of(name, [*renewed.findings, *filter(None, [renewed.outcome])])
 
 
 _OF_A_REQUEST = ("generation", "csr", "certificate_name", "spki_sha256", "ready_for_renewal", "next")
