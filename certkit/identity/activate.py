@@ -154,12 +154,7 @@ def _require_usable(identity: StoredIdentity, number: str, now: datetime) -> Non
 
 
 def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
-    """Probe the partner with a pair.
-
-    Raises:
-        RefusedError: if the partner rejects the certificate.
-        InputError: if the issuer cannot be reached.
-    """
+    """Probe the partner with a pair."""
     if probe is None:
         return ()
     found = probe(identity, number)
@@ -174,11 +169,7 @@ def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: 
 
 
 def _prove_in_use(store: Store, identity: StoredIdentity, number: str, before: Record, probe: Probe) -> None:
-    """Probe with the pair that is now active; if that fails, restore the previous state.
-
-    Raises:
-        CertkitError: if the probe fails.
-    """
+    """Probe with the pair that is now active; if that fails, restore the previous state."""
     back = (
         f"rolled back to generation {before.active}"
         if before.active

@@ -73,11 +73,7 @@ def _copy_generation(
 
 
 def _copy_document(source: Store, target: Store, name: str, document: str) -> bool:
-    """Copy a secret document; return whether it was missing. The target's may be newer, and is not overwritten.
-
-    Raises:
-        InputError: if the target has a different document of that name.
-    """
+    """Copy a secret document; return whether it was missing. The target's may be newer, and is not overwritten."""
     wanted, there = source.document(name, document), target.document(name, document)
     if wanted is None or (there is not None and there.fields == wanted.fields):
         return False
@@ -89,11 +85,7 @@ def _copy_document(source: Store, target: Store, name: str, document: str) -> bo
 
 
 def _require_equal(source: Store, target: Store, name: str) -> StoredIdentity:
-    """Read both again and compare them, keys included; return the copy.
-
-    Raises:
-        StoreError: if the copies differ.
-    """
+    """Read both again and compare them, keys included; return the copy."""
     first, second = source.load(name), target.load(name)
     same = replace(first.record, log=(), facts={}) == replace(second.record, log=(), facts={})
     if not same or list(first.generations) != list(second.generations):

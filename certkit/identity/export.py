@@ -188,11 +188,7 @@ def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[st
 
 
 def _quoted(path: Path) -> str:
-    """Return a path in double quotes for a configuration file.
-
-    Raises:
-        InputError: if no quoting can express the path.
-    """
+    """Return a path in double quotes for a configuration file."""
     text = str(path.absolute())
     if printable(text) != text or '"' in text or "\\" in text or "$" in text:
         hint = "choose a directory name without quotes, backslashes, dollar signs and control characters"

@@ -189,11 +189,7 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
 
 
 def _matched_request(identity: StoredIdentity, certificates: Sequence[Certificate]) -> tuple[Certificate, Generation]:
-    """Return the certificate and the generation with its key, a pending one if there is one.
-
-    Raises:
-        RefusedError: if the certificate matches no request.
-    """
+    """Return the certificate and the generation with its key, a pending one if there is one."""
     known = overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE)
     wanted = {spki(request): each for each in known if (request := overview.request(each)) is not None}
     wanted.pop(None, None)
@@ -211,11 +207,7 @@ def _matched_request(identity: StoredIdentity, certificates: Sequence[Certificat
 
 
 def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[Certificate]) -> None:
-    """Refuse a certificate of a generation that is out of use; the hint names the command to run.
-
-    Raises:
-        RefusedError: if the generation is out of use.
-    """
+    """Refuse a certificate of a generation that is out of use; the hint names the command to run."""
     for each in identity.generations:
         if overview.certificate(each) in certificates:
             state = overview.state_of(identity, each)

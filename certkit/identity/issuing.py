@@ -166,11 +166,7 @@ def _is_held(lease: str, now: datetime) -> bool:
 
 
 def _installed_by_another(store: Store, name: str, number: str, now: datetime) -> StoredIdentity:
-    """Wait until another run has installed the certificate of a request, and return the identity.
-
-    Raises:
-        InputError: if that run ends without a certificate, or takes longer than allowed.
-    """
+    """Wait until another run has installed the certificate of a request, and return the identity."""
     end, pause = time.monotonic() + _WAIT_SECONDS, _PAUSE_SECONDS
     while True:
         found = store.load(name)

@@ -269,30 +269,19 @@ def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now:
 def _completed(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Done:
     assert wanted.issuer is not None  # noqa: S101  who calls this has one
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
-    carried = _pruned(store, carried, policy)
+    if policy.renewal.keep is not None:
+        try:
+            pruned, _ = prune.prune(store, carried.identity, keep=policy.renewal.keep)
+            carried = replace(carried, identity=pruned.identity)
+        except StoreError as error:
+            failed = warning("policy", f"past generations were not deleted: {error.message}", error.hint)
+            carried = replace(carried, findings=(*carried.findings, failed))
     number = carried.identity.record.active
     return replace(carried, outcome=ok("validity", f"{carried.identity.name}: generation {number} is active"))
 
 
-def _pruned(store: Store, done: Done, policy: Policy) -> Done:
-    """Delete past generations if the policy says how many to keep; a failure is a warning."""
-    if policy.renewal.keep is None:
-        return done
-    try:
-        pruned, _ = prune.prune(store, done.identity, keep=policy.renewal.keep)
-    except StoreError as error:
-        finding = warning("policy", f"past generations were not deleted: {error.message}", error.hint)
-        return replace(done, findings=(*done.findings, finding))
-    return replace(done, identity=pruned.identity)
-
-
 def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:
-    """Return the active key, for another certificate.
-
-    Raises:
-        RefusedError: if the partner accepts each key only once.
-        InputError: if no generation is active.
-    """
+    """Return the active key, for another certificate, unless the partner accepts each key only once."""
     name, active = identity.name, identity.record.active
     if active is None:
         raise InputError(f"{name}: there is no active key to reuse", hint="leave out --reuse-key")

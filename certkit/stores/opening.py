@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.printable import sentences
+from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -155,18 +155,20 @@ class Opener:
 
 
 def findings_of(store: Store) -> list[Finding]:
-    """Check that a store of either kind can be used, and report what it lacks."""
+    """Check that a store of either kind can be used, and report what it lacks, in printable text."""
     from certkit.stores.file.store import FileStore
 
     if isinstance(store, FileStore):
         from certkit.stores.file import check as of_files
 
-        return of_files.check(store)
-    from certkit.stores.vault import check as of_vault
-    from certkit.stores.vault.store import VaultStore
+        found = of_files.check(store)
+    else:
+        from certkit.stores.vault import check as of_vault
+        from certkit.stores.vault.store import VaultStore
 
-    assert isinstance(store, VaultStore)  # noqa: S101  there are two kinds
-    return of_vault.check(store)
+        assert isinstance(store, VaultStore)  # noqa: S101  there are two kinds
+        found = of_vault.check(store)
+    return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in found]
 
 
 def _home() -> Path:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 TRANSIT = b"vault:v"
+OPENING = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+"""The hint for a secret that the store was not opened to read."""
 
 _CIPHERTEXT = re.compile(rb"vault:v[0-9]{1,9}:[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
@@ -138,8 +140,7 @@ Wrapping: TypeAlias = PassphraseWrapping | TransitWrapping
 
 
 def _elsewhere(name: str) -> SealedError:
-    hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
-    return SealedError(f"cannot read {name}: it is sealed in another way than the store was opened with", hint=hint)
+    return SealedError(f"cannot read {name}: it is sealed in another way than the store was opened with", hint=OPENING)
 
 
 def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, StoreError
@@ -13,7 +13,6 @@ from certkit.files import owners, reading
 from certkit.files.content import Access
 from certkit.files.folder import LOCK, is_temporary_name
 from certkit.findings import Finding, critical, ok, unknown, warning
-from certkit.printable import printable
 from certkit.stores import sealing
 from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files
@@ -40,10 +39,6 @@ _SWEPT = "the next change removes it"
 
 def check(store: FileStore) -> list[Finding]:
     """Return findings `store`, `permissions`, and `identity:NAME` for each identity; nothing is changed."""
-    return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in _findings(store)]
-
-
-def _findings(store: FileStore) -> list[Finding]:
     if not reading.exists(store.root):
         hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
         return [unknown("store", f"the directory {store.root} does not exist", hint)]
@@ -239,11 +234,7 @@ def _of_store(folder: Folder) -> Iterator[Finding]:
 
 
 def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
-    """Yield the faults of the permissions of an identity's files.
-
-    Raises:
-        StoreError: if this host does not know its group, or a file may not be examined.
-    """
+    """Yield the faults of the permissions of an identity's files."""
     access = identity.access_of(found.record)
     wanted = _Expected(access, folder.above.own_status.st_uid)
     yield from wanted.faults(folder.path, folder.own_status, access.directory_mode)

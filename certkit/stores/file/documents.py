@@ -16,6 +16,7 @@ from certkit.files.content import Access
 from certkit.secret import Secret
 from certkit.stores import record
 from certkit.stores.base import Document
+from certkit.stores.sealing import OPENING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +52,16 @@ def read(folder: Folder, name: str, wrapping: Wrapping | None) -> Document | Non
     if not folder.has(TOKENS):
         return None
     with folder.inside(TOKENS) as tokens:
-        data = tokens.read_if_there(name + _SUFFIX)
-        return None if data is None else _parse(data, wrapping, where=str(tokens.path / (name + _SUFFIX)))
+        data, where = tokens.read_if_there(name + _SUFFIX), str(tokens.path / (name + _SUFFIX))
+    if data is None:
+        return None
+    fields = _fields(data, where=where)
+    if (sealed := fields.get(SEALED)) is not None:
+        if wrapping is None:
+            raise PassphraseError(f"cannot read {where}: it is encrypted", hint=OPENING)
+        opened = wrapping.open_text(sealed.reveal().decode("utf-8"), name=where)
+        fields = _fields(opened.reveal(), where=where)
+    return Document(fields=fields, version=_version(data))
 
 
 def is_sealed(folder: Folder, name: str) -> bool:
@@ -74,7 +83,12 @@ def write(
         ConflictError: if the stored version is another one, or missing.
         StoreError: if it cannot be written; the old one remains.
     """
-    content = _encode(fields)
+    try:
+        texts = {each: value.reveal().decode("utf-8") for each, value in fields.items()}
+    except UnicodeDecodeError:
+        message = "cannot write a document: one of its fields is not UTF-8 text"
+        raise StoreError(message, hint="give another value") from None
+    content = Secret(f"{json.dumps(texts, indent=2)}\n".encode())
     if wrapping is not None:
         content = Secret(f"{json.dumps({SEALED: wrapping.seal_text(content)})}\n".encode())
     if not folder.has(TOKENS):
@@ -99,27 +113,6 @@ def delete(folder: Folder, name: str) -> None:
 
 def _version(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _encode(fields: Mapping[str, Secret]) -> Secret:
-    try:
-        texts = {name: value.reveal().decode("utf-8") for name, value in fields.items()}
-    except UnicodeDecodeError:
-        raise StoreError(
-            "cannot write a document: one of its fields is not UTF-8 text", hint="give another value"
-        ) from None
-    return Secret(f"{json.dumps(texts, indent=2)}\n".encode())
-
-
-def _parse(data: bytes, wrapping: Wrapping | None, *, where: str) -> Document:
-    fields = _fields(data, where=where)
-    if (sealed := fields.get(SEALED)) is not None:
-        if wrapping is None:
-            hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
-            raise PassphraseError(f"cannot read {where}: it is encrypted", hint=hint)
-        opened = wrapping.open_text(sealed.reveal().decode("utf-8"), name=where)
-        fields = _fields(opened.reveal(), where=where)
-    return Document(fields=fields, version=_version(data))
 
 
 def _fields(data: bytes, *, where: str) -> dict[str, Secret]:

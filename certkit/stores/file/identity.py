@@ -15,7 +15,7 @@ from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.record import GENERATIONS, RECORD
 from certkit.stores.record import FINGERPRINT
-from certkit.stores.sealing import is_sealed
+from certkit.stores.sealing import OPENING, is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +45,7 @@ def is_identity(store: Folder, name: str) -> bool:
 
 
 def require_identity(folder: Folder) -> None:
-    """Refuse to change a directory that is not an identity's.
-
-    Raises:
-        StoreError: if the directory is not an identity's.
-    """
+    """Refuse to change a directory that is not an identity's."""
     if not folder.has(RECORD):
         hint = f"restore its {RECORD} from a backup, or remove the directory by hand"
         raise StoreError(f"{folder.path} is not an identity: it has no {RECORD}", hint=hint)
@@ -71,12 +67,6 @@ def access_of(record: Record) -> Access:
     except (KeyError, ValueError) as error:  # ValueError: a NUL in the name
         hint = "create it (groupadd), or use another --group"
         raise StoreError(f"this host has no group {name!r}", hint=hint) from error
-
-
-def is_past(record: Record, number: str) -> bool:
-    """Return whether a generation is complete and will not change, nor be used unless a person asks for it."""
-    is_done = number in {*record.left, *record.retired, *record.discarded} - {record.active, record.previous}
-    return is_done and FINGERPRINT in record.facts.get(number, {})
 
 
 @contextlib.contextmanager
@@ -116,7 +106,6 @@ def require_open(folder: Folder) -> None:
     Raises:
         PassphraseError: if another secret of the identity is sealed.
     """
-    hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
     with folder.inside(GENERATIONS) as generations:
         # No unsealed key is ever added to a sealed one, so if any is sealed, the newest is.
         newest = max(filter(identity.is_generation, generations.names()), key=int, default=None)
@@ -124,17 +113,18 @@ def require_open(folder: Folder) -> None:
             with generations.inside(newest) as found:
                 if is_sealed(found.read_if_there(generation_files.KEY) or b""):
                     raise PassphraseError(
-                        f"cannot write a secret to {folder.path}: the key of {newest} is encrypted", hint=hint
+                        f"cannot write a secret to {folder.path}: the key of {newest} is encrypted", hint=OPENING
                     )
     for name in documents.names(folder):
         if documents.is_sealed(folder, name):
-            raise PassphraseError(f"cannot write a secret to {folder.path}: {name} is encrypted", hint=hint)
+            raise PassphraseError(f"cannot write a secret to {folder.path}: {name} is encrypted", hint=OPENING)
 
 
 def sweep(folder: Folder, record: Record | None) -> None:
     """Remove the remains of killed runs from the directory of an identity; the caller holds its lock.
 
-    With a record, whatever its age, also those in generations that are not past: others have none.
+    With a record, whatever its age, also those in generations whose certificate it does not describe: in others, no
+    run was interrupted.
     """
     folder.sweep()
     if folder.has(TOKENS):
@@ -143,6 +133,6 @@ def sweep(folder: Folder, record: Record | None) -> None:
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
         for number in filter(identity.is_generation, generations.names() if record else ()):
-            if record and not is_past(record, number):
+            if record and FINGERPRINT not in record.facts.get(number, {}):
                 with generations.inside(number) as found:
                     found.sweep()

@@ -72,11 +72,7 @@ def _current(document: dict[str, Any], pointer: str | None) -> dict[str, Any]:
 
 
 def _pointer(folder: Folder) -> str | None:
-    """Return the active generation.
-
-    Raises:
-        StoreError: if the pointer is not a link to a generation.
-    """
+    """Return the active generation."""
     if folder.has_folder(POINTER):
         raise _copied(folder)
     target = folder.target(POINTER)

@@ -52,6 +52,7 @@ from certkit.stores.file import (
 )
 from certkit.stores.file.identity import StoreFolder
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
+from certkit.stores.record import FINGERPRINT
 from certkit.stores.sealing import seal, unseal
 
 if TYPE_CHECKING:
@@ -119,10 +120,12 @@ class FileStore(Store):
         Past generations that the record describes are read on first use, so that the cost does not grow with them.
         """
         record, version = record_file.read(folder)
+        # Such a generation will not change, nor be used unless a person asks for it.
+        past = {*record.left, *record.retired, *record.discarded} - {record.active, record.previous}
         found = []
         with folder.inside(GENERATIONS) as generations:
             for number in sorted(filter(identity.is_generation, generations.names()), key=int):
-                if identity_folder.is_past(record, number):
+                if number in past and FINGERPRINT in record.facts.get(number, {}):
                     later = functools.partial(self._generation, name, number)
                     found.append(Generation(number=number, read=later, is_issued=True))
                 else:
@@ -204,6 +207,7 @@ class FileStore(Store):
             self._changing(known) as folder,
             identity_folder.generation(folder, number) as generation,
         ):
+            generation.sweep()
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
             return self._edited(folder, self._refreshed(known, folder).put(installed), edit)
 

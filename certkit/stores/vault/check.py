@@ -6,14 +6,12 @@ Nothing is changed, and keys are not read; a token that may read no certificates
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.durations import spoken
 from certkit.errors import InputError, StoreError
 from certkit.findings import Finding, critical, ok, unknown, warning
-from certkit.printable import printable
 from certkit.stores.record import FINGERPRINT
 from certkit.stores.vault import layout, rights
 from certkit.stores.vault.secrets import expected
@@ -53,7 +51,7 @@ def check(store: VaultStore) -> list[Finding]:
             kind = _kind(error)
             if kind is not None and (kind.is_about_the_server or kind in _FATAL):
                 break  # every further request would fail in the same way
-    return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in found]
+    return found
 
 
 def _kind(error: InputError) -> Kind | None:
