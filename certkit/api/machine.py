@@ -136,19 +136,21 @@ class Machine:
         """Find what this host would refuse to do for the identities of a store that can be read."""
         from certkit.findings import unknown
         from certkit.identity.audit import audit
-        from certkit.stores.base import load_all
 
         programs = self.programs(store)
         with contextlib.suppress(StoreError):
-            for name, found in load_all(store):
-                if not isinstance(found, CertkitError):
-                    try:
-                        policy = self.policy(found.record.settings.policy)
-                    except CertkitError as error:
-                        yield unknown(f"identity:{name}", error.message, error.hint)
-                        continue
-                    hooks = _hooks_directory(store, name)
-                    yield from audit(store, found, policy, programs, hooks=hooks, now=self.opener.clock())
+            for name in store.names():
+                try:
+                    found = store.load(name)
+                except CertkitError:  # the store's own check reports it
+                    continue
+                try:
+                    policy = self.policy(found.record.settings.policy)
+                except CertkitError as error:
+                    yield unknown(f"identity:{name}", error.message, error.hint)
+                    continue
+                hooks = _hooks_directory(store, name)
+                yield from audit(store, found, policy, programs, hooks=hooks, now=self.opener.clock())
 
     def _deployment(self, store: Store, identity: StoredIdentity, typed: str | None) -> Deployment:
         """Find the hooks: of deploy.d, of the settings, owed from an earlier run, and named for this one."""

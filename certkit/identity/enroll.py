@@ -184,8 +184,7 @@ def name_requests(store: Store, identity: StoredIdentity, *, now: datetime) -> S
     """Give a certificate name to a request whose run was killed before naming it."""
     record = identity.record
     for each in overview.in_state(identity, State.PENDING):
-        if each.csr is not None and each.number not in record.names:
-            request = objects.csr(each.csr, name=f"generation {each.number}")
+        if each.csr is not None and each.number not in record.names and (request := overview.request(each)) is not None:
             key = keys.key_facts(request.public_key())
             naming = functools.partial(_name, name=identity.name, number=each.number, key=key, csr=each.csr, now=now)
             identity = store.change(identity, naming)

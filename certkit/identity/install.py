@@ -93,9 +93,9 @@ def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *
 
 def complete(store: Store, identity: StoredIdentity, generation: Generation) -> StoredIdentity:
     """Write the facts of a certificate, if the run that installed it was killed before doing so."""
-    if FINGERPRINT in identity.record.facts.get(generation.number, ()) or generation.issued is None:
+    leaf = overview.certificate(generation)
+    if FINGERPRINT in identity.record.facts.get(generation.number, ()) or generation.issued is None or leaf is None:
         return identity
-    [leaf, *_] = objects.certificates(generation.issued.certificate, name=f"generation {generation.number}")
     return write(store, identity, generation.number, generation.issued, leaf)
 
 

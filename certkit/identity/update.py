@@ -81,10 +81,11 @@ def _contradicted(identity: StoredIdentity, changes: Changes) -> tuple[Finding, 
     from certkit.verify import checks
 
     client_id, active = changes.settings.get("client_id"), identity.record.active
-    issued = overview.generation(identity, active).issued if client_id is not None and active is not None else None
-    if client_id is None or issued is None:
+    if client_id is None or active is None:
         return ()
-    leaf = objects.certificates(issued.fullchain, name=f"generation {active} of {identity.name}")[0]
+    leaf = overview.certificate(overview.generation(identity, active))
+    if leaf is None:
+        return ()
     found = checks.client_name(leaf, client_id)
     message = f"the active certificate's {found.message}"
     return () if found.is_good else (replace(found, status=Status.WARNING, message=message),)

@@ -15,10 +15,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit.errors import CertkitError, StoreError
+from certkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from certkit.secret import Secret
     from certkit.stores.record import Event, Journal, Record
@@ -343,14 +343,3 @@ class Store(ABC):
     def _noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with its events; `before` is None for a new record."""
         return after if self.journal is None else self.journal.noted(before, after)
-
-
-def load_all(store: Store) -> Iterator[tuple[str, StoredIdentity | CertkitError]]:
-    """Yield every identity of a store by name; for one that cannot be loaded, the error."""
-    for name in store.names():
-        try:
-            yield name, store.load(name)
-        except AbsentError:  # something else, or removed meanwhile
-            continue
-        except CertkitError as error:
-            yield name, error

@@ -301,6 +301,10 @@ class Record:
         """Return the record with more events; the oldest are dropped."""
         return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
 
+    def lines(self) -> list[str]:
+        """Return the log as lines of JSON."""
+        return [each.line() for each in self.log]
+
     def without_log(self) -> Record:
         """The record without its log, for comparison."""
         return replace(self, log=())

@@ -37,7 +37,7 @@ def settings(server: Server, role: str, *, token: dict[str, Any] | None = None, 
 
 def kept_facts(store: VaultStore, name: str = "acme") -> dict[str, dict[str, str]]:
     """The facts of certificates in the custom metadata of their secrets, by generation."""
-    numbers = layout.numbers_in(store.secrets.kv.list(layout.generations(name)))
+    numbers = layout.numbers_in(store.secrets.kv.list(f"{name}/{layout.GENERATIONS}"))
     return {
         number: facts
         for number, metadata in store.secrets.metadata(name, numbers).items()

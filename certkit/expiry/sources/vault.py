@@ -96,8 +96,8 @@ class VaultSource:
     def _look(self, kv: Kv) -> Iterator[Seen]:
         watched: dict[str, _Watched] = {}
         names = layout.names_in(kv.list())
-        listings = kv.list_many([layout.generations(name) for name in names])
-        pointers = kv.read_many([layout.pointer(name) for name in names])
+        listings = kv.list_many([f"{name}/{layout.GENERATIONS}" for name in names])
+        pointers = kv.read_many([f"{name}/{layout.POINTER}" for name in names])
         # All responses are read even if the server is gone: they cost nothing then, and connections are closed.
         away = None
         for name, (_, listing), (_, pointer) in zip(names, listings, pointers, strict=True):
@@ -146,7 +146,7 @@ class VaultSource:
             return None
         if isinstance(pointer, CertkitError):
             raise pointer
-        where = self._place(layout.pointer(name))
+        where = self._place(f"{name}/{layout.POINTER}")
         if pointer is None:
             hint = "undelete it, or remove the rest of the identity"
             raise StoreError(f"cannot read {where}: it is missing, although generations exist", hint=hint)

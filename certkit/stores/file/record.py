@@ -138,7 +138,7 @@ def _encoded(document: dict[str, Any]) -> bytes:
 
 def _document(record: Record) -> dict[str, Any]:
     """Return the record as JSON data, without the active generation."""
-    document = {**record.document(), "log": [each.line() for each in record.log]}
+    document = {**record.document(), "log": record.lines()}
     del document["active"]
     return document
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from certkit.vault.kv import Metadata
 
-SETTINGS, POINTER, KEY, CERTIFICATE = "settings", "pointer", "key", "certificate"
+SETTINGS, POINTER, LOG, GENERATIONS, TOKENS = "settings", "pointer", "log", "generations", "tokens"
+KEY, CERTIFICATE = "key", "certificate"
 
 FACTS = ("not_before", "not_after", "fingerprint_sha256", "serial", "subject", "issuer", "policy")
 MAX_FACT_BYTES = 512
@@ -41,29 +42,9 @@ _CUT = "…"
 _HINT = "restore it from a backup, or see its older versions with `bao kv get -version`"
 
 
-def pointer(name: str) -> str:
-    """Return the path of an identity's record."""
-    return f"{name}/{POINTER}"
-
-
-def settings(name: str) -> str:
-    """Return the path of an identity's settings."""
-    return f"{name}/{SETTINGS}"
-
-
-def log(name: str) -> str:
-    """Return the folder of an identity's log."""
-    return f"{name}/log"
-
-
-def generations(name: str) -> str:
-    """Return the folder of an identity's generations."""
-    return f"{name}/generations"
-
-
 def generation(name: str, number: str) -> str:
     """Return the folder of one generation."""
-    return f"{generations(name)}/{number}"
+    return f"{name}/{GENERATIONS}/{number}"
 
 
 def certificate(name: str, number: str) -> str:
@@ -81,16 +62,6 @@ def answer(name: str, number: str, at: int) -> str:
     return f"{generation(name, number)}/{ANSWER}{at}"
 
 
-def documents(name: str) -> str:
-    """Return the folder of an identity's secret documents."""
-    return f"{name}/tokens"
-
-
-def document(name: str, document: str) -> str:
-    """Return the path of a secret document."""
-    return f"{documents(name)}/{document}"
-
-
 def names_in(entries: Iterable[str]) -> list[str]:
     """Return the folders of a listing that may be identities."""
     return [entry[:-1] for entry in entries if entry.endswith("/") and record.is_name(entry[:-1])]
@@ -99,7 +70,7 @@ def names_in(entries: Iterable[str]) -> list[str]:
 def numbers_in(entries: Iterable[str]) -> list[str]:
     """Return the folders of a listing that are generations, in the order of their numbers."""
     folders = (entry[:-1] for entry in entries if entry.endswith("/"))
-    return sorted(filter(record.is_generation, folders), key=lambda number: (int(number), number))
+    return list(record.in_order(filter(record.is_generation, folders)))
 
 
 def record_of(

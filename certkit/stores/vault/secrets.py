@@ -94,7 +94,7 @@ class Secrets:
         Raises:
             AbsentError: if there is no identity of that name.
         """
-        paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
+        paths = [f"{identity.require_name(name)}/{layout.SETTINGS}", f"{name}/{layout.POINTER}"]
         settings, pointer = self._request(lambda kv: all_expected(kv.read_many(paths)))
         if not (settings or pointer or may_be_absent) and ((found := self.vault.health()) is None or found.is_standby):
             for pause in _PAUSES_SECONDS:
@@ -147,7 +147,7 @@ class Secrets:
         Raises:
             VaultError: if the token may not list them.
         """
-        numbers = layout.numbers_in(self.kv.list(layout.generations(name)))
+        numbers = layout.numbers_in(self.kv.list(f"{name}/{layout.GENERATIONS}"))
         listings = all_expected(self.kv.list_many([layout.generation(name, number) for number in numbers]))
         return {number: KEY in entries for number, entries in zip(numbers, listings, strict=True)}
 
@@ -182,7 +182,7 @@ class Secrets:
 
     def put_settings(self, name: str, settings: Settings, *, over: int, created: Any) -> bool:
         """Write settings over a version of them; return False if another process was first."""
-        path, data = layout.settings(name), {**settings.document(), layout.CREATED: created}
+        path, data = f"{name}/{layout.SETTINGS}", {**settings.document(), layout.CREATED: created}
         try:
             return self._put(path, data, cas=over, is_ours=lambda there: there.data == data)
         except VaultError as error:
@@ -195,23 +195,23 @@ class Secrets:
         """Write a record over the one that was read; return the new state, or None if another process was first."""
         document, mark = marked(record.document(), over.data)
         is_ours = partial(has_mark, mark=mark, cas=over.pointer)
-        path = layout.pointer(name)
+        path = f"{name}/{layout.POINTER}"
         is_put = self._put(path, document, cas=over.pointer, is_ours=is_ours)
         return replace(over, pointer=over.pointer + 1, data=document) if is_put else None
 
     def put_events(self, name: str, events: Sequence[Event], *, after: Known) -> None:
         """Write events as an entry of the log, which only an operator can change afterwards."""
         if events:
-            entry = f"{layout.log(name)}/{events[-1].time.replace(':', '')}-{after.pointer:06}-{secrets.token_hex(4)}"
+            entry = f"{name}/{layout.LOG}/{events[-1].time.replace(':', '')}-{after.pointer:06}-{secrets.token_hex(4)}"
             self.put(entry, {layout.EVENTS: [each.line() for each in events]}, cas=0)
 
     def events(self, name: str) -> list[Event]:
         """Read the log of an identity."""
-        entries = sorted(self.kv.list(layout.log(name)))
-        found = all_expected(self.kv.read_many([f"{layout.log(name)}/{entry}" for entry in entries]))
+        log = f"{name}/{layout.LOG}"
+        found = all_expected(self.kv.read_many([f"{log}/{entry}" for entry in sorted(self.kv.list(log))]))
         kept = [stored.data.get(layout.EVENTS) for stored in found if stored]
         lines = [line for each in kept if isinstance(each, list) for line in each]
-        return layout.events_in(lines, where=self.place(layout.log(name)))
+        return layout.events_in(lines, where=self.place(log))
 
     def put(self, path: str, document: Mapping[str, Any], *, cas: int) -> bool:
         """Write a secret over version `cas` of it, exactly these fields; False if another process was first."""

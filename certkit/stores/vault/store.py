@@ -118,8 +118,7 @@ class VaultStore(Store):
         identity.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
-        noted = self._noted(None, record)
-        lines = [each.line() for each in noted.log]
+        lines = self._noted(None, record).lines()
         if not self.secrets.put_settings(name, record.settings, over=0, created=lines):
             raise ConflictError(f"{self.uri} already has an identity {name!r}", hint="choose another name")
         created = StoredIdentity(name, Record(settings=record.settings), (), Known(settings=1, created=lines))
@@ -316,13 +315,13 @@ class VaultStore(Store):
 
     def documents(self, name: str) -> list[str]:
         identity.require_name(name)
-        found = sorted(filter(identity.is_document, self.secrets.kv.list(layout.documents(name))))
+        found = sorted(filter(identity.is_document, self.secrets.kv.list(f"{name}/{layout.TOKENS}")))
         if not found:
             self.secrets.record(name)
         return found
 
     def document(self, name: str, document: str) -> Document | None:
-        path = layout.document(identity.require_name(name), identity.require_document(document))
+        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
         stored = self.secrets.kv.read(path)
         if stored is None:
             self.secrets.record(name)
@@ -331,7 +330,7 @@ class VaultStore(Store):
         return Document(fields=fields, version=str(stored.version))
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        path = layout.document(identity.require_name(name), identity.require_document(document))
+        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
         self.secrets.record(name)
         cas = int(over or 0)
         if not self.secrets.put(path, fields, cas=cas):
@@ -340,12 +339,12 @@ class VaultStore(Store):
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
-        path = layout.document(identity.require_name(name), identity.require_document(document))
+        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
         self.secrets.record(name)
         self.secrets.kv.delete_all_versions(path)
 
     def log(self, name: str) -> list[Event]:
-        path = layout.settings(identity.require_name(name))
+        path = f"{identity.require_name(name)}/{layout.SETTINGS}"
         stored = self.secrets.kv.read(path)
         if stored is None:
             return list(self.secrets.record(name)[0].log)
@@ -358,7 +357,7 @@ class VaultStore(Store):
             return False
         record = self._described(name, record)
         has_settings = bool(version.settings) or self.secrets.put_settings(
-            name, record.settings, over=0, created=[each.line() for each in record.log]
+            name, record.settings, over=0, created=record.lines()
         )
         if not has_settings or not self.secrets.put_record(name, record, over=version):
             raise ConflictError(
@@ -382,7 +381,7 @@ class VaultStore(Store):
 
     def remove(self, name: str) -> None:
         identity.require_name(name)
-        last = {layout.settings(name), layout.pointer(name)}
+        last = {f"{name}/{layout.SETTINGS}", f"{name}/{layout.POINTER}"}
         for _ in range(_MOST_ROUNDS):
             walked = list(self.secrets.kv.walk(name))
             if not walked:
