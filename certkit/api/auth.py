@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from certkit.api.arguments import now, secret
 from certkit.api.following import THREAD_WAIT_SECONDS, logger
 from certkit.api.tokens import text_of
 from certkit.errors import CertkitError, StoreError
@@ -52,8 +53,6 @@ class AccessTokens:
             InputError: if there is no such token, or it has expired and cannot be renewed.
             StoreError: if the store cannot be used.
         """
-        from certkit.api.arguments import now
-
         place, moment = (profile_id, grant), now()
         known = self._remembered.get(place)
         if refused is None and known is not None and not known.token.is_expired(moment):
@@ -92,13 +91,11 @@ class AccessTokens:
 
         If the store cannot be read, a remembered token is used until it expires.
         """
-        from certkit.api.arguments import now, secret
-
         profile_id, grant = place
         known = self._remembered.get(place)
         try:
             with self._follower.store.use() as store:
-                found = self._tokens._fresh(  # noqa: SLF001  not part of the public API
+                found = self._tokens._valid(  # noqa: SLF001  not part of the public API
                     store, profile_id=profile_id, grant=grant, refused=secret(refused)
                 )
         except StoreError as error:
@@ -110,8 +107,6 @@ class AccessTokens:
         return found
 
     def _remember(self, place: tuple[str | None, str | None], token: Token) -> None:
-        from certkit.api.arguments import now
-
         self._remembered[place] = _Remembered(token, time.monotonic(), token.is_due(now()))
 
 

@@ -182,25 +182,24 @@ class WiseTokens:
             certkit.StoreError: if the store cannot be used.
         """
         with self._handle.use() as store:
-            return text_of(self._usable(store, profile_id=profile_id, grant=grant, refresh=refresh))
+            return text_of(self._handed_out(store, profile_id=profile_id, grant=grant, refresh=refresh))
 
-    def _usable(self, store: Store, *, profile_id: str | None, grant: str | None, refresh: bool) -> Token:
-        """Return what `get` hands out."""
-        from certkit.wise import tokens
-
-        if refresh:
-            found = self._fresh(store, profile_id=profile_id, grant=grant)
-        else:
-            found = tokens.find(store, self._name, profile_id=profile_id, grant=grant).token
-            self._require_unexpired(found)
+    def _handed_out(self, store: Store, **which: Any) -> Token:
+        found = self._valid(store, **which)
         if found.is_in_doubt(self._machine.opener.clock()):
             self._machine.opener.warn(f"{self._name}: a refresh was interrupted, so the token may not work")
         return found
 
-    def _fresh(
-        self, store: Store, *, profile_id: str | None, grant: str | None, refused: Secret | None = None
+    def _valid(
+        self,
+        store: Store,
+        *,
+        profile_id: str | None,
+        grant: str | None,
+        refresh: bool = True,
+        refused: Secret | None = None,
     ) -> Token:
-        """Return a token that is valid, and is not the one that the server `refused`.
+        """Return a token that is valid; with `refresh`, it is refreshed if it is due, or the server `refused` it.
 
         Raises:
             RefusedError: if it has expired, or Wise refuses to refresh it.
@@ -209,24 +208,25 @@ class WiseTokens:
         """
         from certkit.wise import exchange, tokens
 
-        found = exchange.fresh(
-            store,
-            self._name,
-            tokens.find(store, self._name, profile_id=profile_id, grant=grant),
-            endpoint=lambda: self._endpoint(store),
-            secret=self._client_secret,
-            client_id=self._client_id,
-            clock=self._machine.opener.clock,
-            warn=self._machine.opener.warn_about,
-            refused=refused,
-        )
-        self._require_unexpired(found)
-        return found
-
-    def _require_unexpired(self, token: Token) -> None:
-        if token.is_expired(self._machine.opener.clock()):
+        clock = self._machine.opener.clock
+        kept = tokens.find(store, self._name, profile_id=profile_id, grant=grant)
+        found = kept.token
+        if refresh:
+            found = exchange.fresh(
+                store,
+                self._name,
+                kept,
+                endpoint=lambda: self._endpoint(store),
+                secret=self._client_secret,
+                client_id=self._client_id,
+                clock=clock,
+                warn=self._machine.opener.warn_about,
+                refused=refused,
+            )
+        if found.is_expired(clock()):
             hint = "renew it: certkit wise token refresh, or give a client secret (--client-secret-file)"
             raise RefusedError(f"{self._name}: the access token has expired", hint=hint)
+        return found
 
     def show(
         self, *, profile_id: str | None = None, grant: str | None = None, refresh: bool | None = None
@@ -243,7 +243,7 @@ class WiseTokens:
         with self._handle.use() as store:
             if refresh is None:
                 return self._info(tokens.find(store, self._name, profile_id=profile_id, grant=grant).token)
-            return self._info(self._usable(store, profile_id=profile_id, grant=grant, refresh=refresh))
+            return self._info(self._handed_out(store, profile_id=profile_id, grant=grant, refresh=refresh))
 
     def revoke_local(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo | None:
         """Remove a token from the store, and return it, or None if there was none. Wise accepts it until it expires.

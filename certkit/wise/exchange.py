@@ -1,4 +1,4 @@
-"""Get tokens from Wise, and store them."""
+"""Get tokens from Wise, and store them. Every function raises StoreError if the store cannot be used."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
     Raises:
         RefusedError: if Wise rejects the request.
         InputError: if Wise cannot be reached, or its response cannot be used.
-        StoreError: if the store cannot be used.
     """
     known = _stored_version(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
     return token_lease.keep(store, name, oauth.client_credentials(endpoint, client, now=now), over=known)
@@ -73,7 +72,6 @@ def renew(
     Raises:
         RefusedError: if Wise rejects the request.
         InputError: if Wise cannot be reached.
-        StoreError: if the store cannot be used.
     """
     return token_lease.renewed(
         store,
@@ -106,7 +104,6 @@ def fresh(  # noqa: PLR0913
     Raises:
         RefusedError: if it has expired, and Wise rejects the refresh.
         InputError: if it has expired, and Wise cannot be reached.
-        StoreError: if the store cannot be used.
     """
     now, token = clock(), first.token
     is_refused = token.access == refused

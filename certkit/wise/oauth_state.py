@@ -1,7 +1,7 @@
 """The `state` of an authorization (RFC 6749 section 10.12): random, kept in the store, and valid for one exchange.
 
 It proves that the redirect belongs to our own request, and was not sent by an attacker who wants us to use another
-account.
+account. Every function raises StoreError if the store cannot be used.
 """
 
 from __future__ import annotations
@@ -42,11 +42,7 @@ class Authorization:
 
 
 def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now: datetime) -> str:
-    """Create a state for an existing identity, store it and return it; states that are no longer needed are removed.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Create a state for an existing identity, store it and return it; states that are no longer needed are removed."""
     state = secrets.token_urlsafe(32)
     asked = Authorization(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
     store.put_document(name, _document(state), _fields(asked), over=None)
@@ -74,11 +70,7 @@ def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | 
 
 
 def noted(store: Store, name: str) -> tuple[str | None, str | None]:
-    """Return the client id and redirect URI that `note` stored.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Return the client id and redirect URI that `note` stored."""
     there = store.document(name, _NOTE)
     fields = {} if there is None else there.fields
     return _text(fields.get("client_id")), _text(fields.get("redirect_uri"))
@@ -100,7 +92,6 @@ def claimed(
     Raises:
         RefusedError: if the state is missing, wrong, used or too old.
         InputError: if the client id or redirect URI differs from that of the authorization request.
-        StoreError: if the store cannot be used.
     """
     is_vouched = redirect.is_whole and expected is not None
     if is_vouched and not _is_same(redirect.state, expected):
@@ -129,20 +120,12 @@ def claimed(
 
 
 def latest(store: Store, name: str) -> Authorization | None:
-    """Return the latest authorization request in the store.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Return the latest authorization request in the store."""
     return max((asked for _, asked, _ in _all(store, name)), key=lambda asked: asked.asked_at, default=None)
 
 
 def is_used(store: Store, name: str, redirect: Redirect) -> bool:
-    """Return whether a redirect has been exchanged for a token before.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Return whether a redirect has been exchanged for a token before."""
     found = None if redirect.state is None else _read(store, name, _document(redirect.state))
     return found is not None and found[0].used
 

@@ -1,4 +1,7 @@
-"""The tokens of an identity: one document in the store for each grant and profile."""
+"""The tokens of an identity: one document in the store for each grant and profile.
+
+Every function with a store raises StoreError if that cannot be used, has no such identity, or a token is damaged.
+"""
 
 from __future__ import annotations
 
@@ -154,7 +157,6 @@ def access_token(
 
     Raises:
         InputError: if there are several, and neither profile nor grant selects one.
-        StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
     return None if kept is None or kept.token.is_expired(now) else kept.token.access
@@ -165,7 +167,6 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
 
     Raises:
         InputError: if there is no such token, or there are several.
-        StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
@@ -181,7 +182,6 @@ def look(store: Store, name: str, *, profile_id: str | None = None, grant: str |
 
     Raises:
         InputError: if there are several.
-        StoreError: if the store cannot be used, or there is no such identity.
     """
     found = [
         each
@@ -195,21 +195,13 @@ def look(store: Store, name: str, *, profile_id: str | None = None, grant: str |
 
 
 def every(store: Store, name: str) -> list[Kept]:
-    """Return all tokens of an identity.
-
-    Raises:
-        StoreError: if one is damaged, or the store cannot be used, or there is no such identity.
-    """
+    """Return all tokens of an identity."""
     found = (read(store, name, each) for each in _documents(store, name))
     return [each for each in found if each is not None]
 
 
 def read(store: Store, name: str, document: str) -> Kept | None:
-    """Return a token by the name of its document, or None.
-
-    Raises:
-        StoreError: if it is damaged, or the store cannot be used.
-    """
+    """Return a token by the name of its document, or None."""
     found = store.document(name, document)
     return None if found is None else Kept(_parse(found, where=f"{name}, {document}"), found.version)
 
@@ -219,7 +211,6 @@ def write(store: Store, name: str, token: Token, *, over: str | None) -> Kept:
 
     Raises:
         ConflictError: if the stored version is another one, or missing.
-        StoreError: if the store cannot be used.
     """
     return Kept(token, store.put_document(name, token.document, _fields(token), over=over))
 

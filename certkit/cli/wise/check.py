@@ -8,7 +8,6 @@ import click
 
 from certkit.cli.identity import in_identities
 from certkit.cli.shared import inputs
-from certkit.findings import exit_code
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -33,8 +32,4 @@ def check(output: Output, store: IdentityStore, *, sandbox: str, production: str
       certkit wise check acme-sandbox acme-production
     """
     report = store.wise_check(sandbox, production, online=online, timeout=timeout)
-    if output.as_json:
-        output.document(report.as_dict())
-    else:
-        output.judged(report.subject or "", report.status, report.findings)
-    return exit_code(report.status)
+    return output.report(report, report.subject or "")
