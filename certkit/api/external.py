@@ -277,10 +277,7 @@ def _judged(seen: Certificate | ReportedFacts, query: Query, policy: Policy, *, 
         begin, end = seen.dates()
         facts = {name: described[name] for name in ("fingerprint_sha256", "subject", "issuer", "serial")}
         facts["spki_sha256"] = described["key"]["spki_sha256"]
-    rules = policy.expiry
-    thresholds = Thresholds.choose(
-        warn=query.warn, critical=query.critical, default_warn=rules.warn, default_critical=rules.critical
-    )
+    thresholds = Thresholds.choose(warn=query.warn, critical=query.critical, defaults=policy.expiry)
     opens = expiry.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
     return {
         **NOTHING,

@@ -76,12 +76,10 @@ def scan(  # noqa: PLR0913  as many as the command has options
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy import catalogue
 
-    rules = catalogue.load(policy).expiry
     thresholds = Thresholds.choose(
         warn=None if warn is None else Duration.parse(warn),
         critical=None if critical is None else Duration.parse(critical),
-        default_warn=rules.warn,
-        default_critical=rules.critical,
+        defaults=catalogue.load(policy).expiry,
     )
     judge = Judge(thresholds=thresholds, now=now or arguments.now(), leaf_only=leaf_only)
     secret = arguments.secret(passphrase)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
     from certkit.net.tls import Credentials
+    from certkit.policy.rules import ExpiryRules
     from certkit.secret import Secret
 
 FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
@@ -112,16 +113,13 @@ def _thresholds(policy_name: str, warn: str | None, critical: str | None) -> Thr
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy import DEFAULT_CRITICAL, DEFAULT_WARN
 
-    if policy_name == inputs.DEFAULT_POLICY:
-        defaults = Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)
-    else:
-        rules = inputs.policy(policy_name).expiry
-        defaults = rules.warn, rules.critical
+    defaults: Thresholds | ExpiryRules = Thresholds(Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL))
+    if policy_name != inputs.DEFAULT_POLICY:
+        defaults = inputs.policy(policy_name).expiry
     return Thresholds.choose(
         warn=Duration.parse(warn) if warn is not None else None,
         critical=Duration.parse(critical) if critical is not None else None,
-        default_warn=defaults[0],
-        default_critical=defaults[1],
+        defaults=defaults,
     )
 
 

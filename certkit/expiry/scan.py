@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -196,30 +195,33 @@ def look(sources: Iterable[Source], judge: Judge, *, may_fork: bool = True) -> I
     """Check every source, part by part; many files are read by all processors, if this process may fork."""
     elsewhere: list[Source] = []
     portions: list[list[Source]] = []
-    weight = _FILES_AT_ONCE
+    filled = _FILES_AT_ONCE
     for source in sources:
-        if source.weight == 0:
+        weight = source.weight
+        if weight == 0:
             elsewhere.append(source)
             continue
-        if weight >= _FILES_AT_ONCE and (may_fork or not portions):
+        if filled >= _FILES_AT_ONCE and (may_fork or not portions):
             portions.append([])
-            weight = 0
+            filled = 0
         portions[-1].append(source)
-        weight += source.weight
+        filled += weight
     searched: dict[str, bool] = {}
-    for found in itertools.chain(_in_bulk(portions, judge), _one_by_one(elsewhere, judge)):
+    for found in _look_in_turn(portions, elsewhere, judge):
         for origin, has_found in found.searched.items():
             searched[origin] = searched.get(origin, False) or has_found
         yield found
-    hint = "check the sources; -v lists the files that were skipped"
     barren = [origin for origin, has_found in searched.items() if not has_found]
     if barren:
+        hint = "check the sources; -v lists the files that were skipped"
         yield Found(
             Failure(each, f"no certificate found in {each}", hint, Reason.NO_CERTIFICATE_FOUND) for each in barren
         )
 
 
-def _in_bulk(portions: Sequence[Sequence[Source]], judge: Judge) -> Iterator[Found]:
+def _look_in_turn(portions: Sequence[Sequence[Source]], others: Sequence[Source], judge: Judge) -> Iterator[Found]:
+    """Check files by the portion, in several processes, and then the other sources one by one."""
+
     def judged(portion: Sequence[Source]) -> Iterator[Found]:
         return _judged((seen for source in portion for seen in source.look()), judge, at_once=_SIGHTINGS_AT_ONCE)
 
@@ -228,10 +230,7 @@ def _in_bulk(portions: Sequence[Sequence[Source]], judge: Judge) -> Iterator[Fou
     except processes.ChildError as error:
         message = f"cannot check every source: {error.message}"
         yield Found([Failure("files", message, error.hint, Reason.READ_FAILED)])
-
-
-def _one_by_one(sources: Sequence[Source], judge: Judge) -> Iterator[Found]:
-    for source in sources:
+    for source in others:
         try:
             yield from _judged(source.look(), judge, at_once=1)
         except (OSError, RuntimeError) as error:  # the system has no thread, file or memory left
@@ -304,10 +303,7 @@ def _judge(source: str, value: Certificate | Crl | ReportedFacts, judge: Judge, 
     is_certificate = isinstance(value, (Certificate, ReportedFacts))
     try:
         begin, end = _dates(value)
-        if is_certificate:
-            status = judge.thresholds.judge(not_before=begin, not_after=end, now=now)
-        else:
-            status = judge.thresholds.judge_list(this_update=begin, next_update=end, now=now)
+        status = judge.thresholds.judge(not_before=begin, not_after=end, now=now, is_list=not is_certificate)
         if judge.only_urgent and status is Status.OK:
             reminders = judge.reminders
             if reminders is None or not reminders.concerns(not_before=begin, not_after=end, now=now):

@@ -12,6 +12,8 @@ from certkit.findings import Status
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from certkit.policy.rules import ExpiryRules
+
 _DAY = timedelta(days=1)
 _NOTHING = timedelta(0)
 
@@ -24,7 +26,7 @@ class Thresholds(NamedTuple):
 
     @classmethod
     def choose(
-        cls, *, warn: Duration | None, critical: Duration | None, default_warn: Duration, default_critical: Duration
+        cls, *, warn: Duration | None, critical: Duration | None, defaults: ExpiryRules | Thresholds
     ) -> Thresholds:
         """Return the requested thresholds, completed by the defaults; a default yields to a requested one.
 
@@ -33,7 +35,7 @@ class Thresholds(NamedTuple):
         """
         if warn is not None and critical is not None and critical.exceeds(warn):
             raise InputError(f"critical ({critical}) is above warn ({warn})", hint="set --warn to at least --critical")
-        chosen_warn, chosen_critical = warn or default_warn, critical or default_critical
+        chosen_warn, chosen_critical = warn or defaults.warn, critical or defaults.critical
         if chosen_critical.exceeds(chosen_warn):
             if critical is None:
                 chosen_critical = chosen_warn
@@ -41,20 +43,16 @@ class Thresholds(NamedTuple):
                 chosen_warn = chosen_critical
         return cls(chosen_warn, chosen_critical)
 
-    def judge(self, *, not_before: datetime, not_after: datetime, now: datetime) -> Status:
-        """Return the status of a certificate: less time left than a threshold triggers it.
+    def judge(self, *, not_before: datetime, not_after: datetime, now: datetime, is_list: bool = False) -> Status:
+        """Return the status of a certificate or revocation list: less time left than a threshold triggers it.
 
-        Expired is critical, and so is not yet valid: neither works today.
+        Expired or stale is critical, and so is not yet valid: neither works today.
         """
         left, lifetime = not_after - now, not_after - not_before
-        if left < _NOTHING or left < self.critical.of(lifetime) or now < not_before:
+        fitting = self.of_list(lifetime) if is_list else self
+        if left < _NOTHING or left < fitting.critical.of(lifetime) or now < not_before:
             return Status.CRITICAL
-        return Status.WARNING if left < self.warn.of(lifetime) else Status.OK
-
-    def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
-        """Return the status of a revocation list: stale is critical, less time left than a threshold triggers it."""
-        fitting = self.of_list(next_update - this_update)
-        return fitting.judge(not_before=this_update, not_after=next_update, now=now)
+        return Status.WARNING if left < fitting.warn.of(lifetime) else Status.OK
 
     def of_list(self, lifetime: timedelta) -> Thresholds:
         """Return the thresholds for a revocation list of this lifetime.

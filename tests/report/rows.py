@@ -56,7 +56,7 @@ def revocation_list(days: float) -> Row:
         not_before=begin,
         not_after=end,
         days_left=days_left(end, NOW),
-        status=_THRESHOLDS.judge_list(this_update=begin, next_update=end, now=NOW),
+        status=_THRESHOLDS.judge(not_before=begin, not_after=end, now=NOW, is_list=True),
         sources=["partner.crl"],
     )
 

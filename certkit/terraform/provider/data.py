@@ -133,8 +133,8 @@ class ExpiryDataSource(_Source):
             if self._is_idle(config["source"], boundary):
                 return answer | {"status": Status.UNKNOWN.value}
             rules = catalogue.load(config["policy"] or _DEFAULT_POLICY).expiry
-            given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
-            thresholds = Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
+            warn, critical = (Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical"))
+            thresholds = Thresholds.choose(warn=warn, critical=critical, defaults=rules)
             judge = Judge(thresholds=thresholds, now=self.provider.now(), leaf_only=True)
             return answer | _most_urgent(self.provider.look(config["source"], judge, boundary))
         return None
