@@ -87,8 +87,7 @@ class Row(NamedTuple):
 class Found:
     """The finds in some of the places: one row per sighting, failures, and counts of the rest.
 
-    `quiet` counts what is OK and not described, `left_out` what was not requested. `searched` says for directories and
-    patterns whether anything was found there.
+    `quiet` counts what is OK and not described, `left_out` what was not requested.
     """
 
     def __init__(self, failures: Iterable[Failure] = ()) -> None:
@@ -97,7 +96,7 @@ class Found:
         self.failures = list(failures)
         self.skipped: list[str] = []
         self.quiet = self.left_out = 0
-        self.searched: dict[str, bool] = {}
+        self.searched: list[Searched] = []
 
     def condense(self) -> None:
         """Drop the rows except one of each status, which is enough to roll up."""
@@ -208,7 +207,7 @@ def look(sources: Iterable[Source], judge: Judge, *, may_fork: bool = True) -> I
         filled += weight
     searched: dict[str, bool] = {}
     for found in _look_in_turn(portions, elsewhere, judge):
-        for origin, has_found in found.searched.items():
+        for origin, has_found in found.searched:
             searched[origin] = searched.get(origin, False) or has_found
         yield found
     barren = [origin for origin, has_found in searched.items() if not has_found]
@@ -285,7 +284,7 @@ def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) ->
             _judge(seen.source, each, judge, found)
         return len(seen.certificates)
     if isinstance(seen, Searched):
-        found.searched[seen.origin] = found.searched.get(seen.origin, False) or seen.has_found
+        found.searched.append(seen)
     elif isinstance(seen, Failure):
         found.failures.append(seen)
     elif isinstance(seen, Skipped):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -21,37 +20,31 @@ if TYPE_CHECKING:
 SCHEME = "identity:"
 
 
-@dataclass(frozen=True, slots=True)
-class IdentitySource:
-    """The active certificate of an identity, the CAs above it, and a request that has been pending too long."""
+def look_at_identity(store: Store, name: str, now: datetime) -> Iterator[Seen]:
+    """Yield the active certificate of an identity, the CAs above it, and requests that have been pending too long.
 
-    store: Store
-    name: str
-    now: datetime
-    weight = 0
-
-    def look(self) -> Iterator[Seen]:
-        """Yield the active certificate; if there is none, a failure, because one is expected."""
-        source = f"{SCHEME}{self.name}"
-        try:
-            identity = self.store.load(self.name)
-            found = None
-            for each in identity.generations:
-                if each.number == identity.record.active and each.issued is not None:
-                    found = objects.certificates(each.issued.fullchain, name=f"generation {each.number}")
-        except InputError as error:
-            yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
-            return
-        if found is None:
-            hint = f"see what is pending: certkit identity show {self.name}"
-            message = f"cannot read {source}: no generation is active"
-            yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
-            return
-        for number, certificate in enumerate(found):
-            yield Sighting(source, certificate, is_leaf=number == 0)
-        for generation in identity.generations:
-            if identity.record.state(generation.number, has_certificate=generation.is_issued) is State.PENDING:
-                yield from hanging(source, self.name, generation.number, identity.record, self.now)
+    That none is active is a failure, because one is expected.
+    """
+    source = f"{SCHEME}{name}"
+    try:
+        identity = store.load(name)
+        found = None
+        for each in identity.generations:
+            if each.number == identity.record.active and each.issued is not None:
+                found = objects.certificates(each.issued.fullchain, name=f"generation {each.number}")
+    except InputError as error:
+        yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
+        return
+    if found is None:
+        hint = f"see what is pending: certkit identity show {name}"
+        message = f"cannot read {source}: no generation is active"
+        yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
+        return
+    for number, certificate in enumerate(found):
+        yield Sighting(source, certificate, is_leaf=number == 0)
+    for generation in identity.generations:
+        if identity.record.state(generation.number, has_certificate=generation.is_issued) is State.PENDING:
+            yield from hanging(source, name, generation.number, identity.record, now)
 
 
 def hanging(source: str, name: str, number: str, record: Record, now: datetime) -> Iterator[Failure]:

@@ -163,10 +163,11 @@ def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[S
         mount, prefix = vault_place(reference)
         yield VaultSource(access.vault(), mount, prefix, access.now)
     elif reference.startswith(_IDENTITY):
-        from certkit.expiry.sources.identity import IdentitySource
+        from certkit.expiry.sources.identity import look_at_identity
         from certkit.stores.record import require_name
 
-        yield IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
+        name = require_name(reference.removeprefix(_IDENTITY))
+        yield KnownSource(look_at_identity(access.store(), name, access.now))
     elif reference == _STDIN:
         yield KnownSource(look_at_stream(access.stdin(), "standard input", access.passphrase, budget))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from certkit.errors import CertkitError, InputError, StoreError
 from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Sighting
@@ -44,18 +44,12 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
+class _Watched(NamedTuple):
     """A generation to check, and the record of its identity, if the token may read it."""
 
     name: str
     number: str
     record: Record | None
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether it is known to be in use."""
-        return self.record is not None and self.record.active == self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +123,12 @@ class VaultSource:
             raise listing
         numbers = layout.numbers_in(listing)
         record = self._record(name, pointer) if numbers or pointer is not None else None
-        if record is None:
-            return {layout.generation(name, number): _Watched(name, number, None) for number in numbers}
-        if record.active is not None and record.active not in numbers:
+        if record is not None and record.active is not None and record.active not in numbers:
             numbers.append(record.active)
-        states = {number: record.state(number, has_certificate=True) for number in numbers}
         return {
             layout.generation(name, number): _Watched(name, number, record)
-            for number, state in states.items()
-            if state in _WATCHED
+            for number in numbers
+            if record is None or record.state(number, has_certificate=True) in _WATCHED
         }
 
     def _record(self, name: str, pointer: Stored | CertkitError | None) -> Record | None:
@@ -158,9 +149,10 @@ class VaultSource:
             yield self._failed(folder, metadata)
             return
         facts = layout.facts_of(metadata)
+        active = watched.record.active if watched.record else None
         if facts is not None:
             yield self._sighting(folder, facts)
-        elif watched.is_in_use or (metadata is not None and metadata.version > 1):
+        elif watched.number == active or (metadata is not None and metadata.version > 1):
             message = f"cannot check {self._place(folder)}: the facts about its certificate are missing"
             yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
         elif watched.record is not None and self.now is not None:
@@ -168,33 +160,29 @@ class VaultSource:
 
     def _sighting(self, folder: str, facts: Mapping[str, str]) -> Seen:
         place = self._place(folder)
-        if not _FINGERPRINT.fullmatch(facts["fingerprint_sha256"]) or not _SERIAL.fullmatch(facts["serial"]):
-            return _malformed(place, "the fingerprint or the serial number is invalid")
-        try:
-            begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
-        except InputError as error:
-            return _malformed(place, error.message)
-        known = ReportedFacts(
-            subject=printable(facts["subject"]),
-            issuer=printable(facts["issuer"]),
-            serial=int(facts["serial"], 16),
-            fingerprint=bytes.fromhex(facts["fingerprint_sha256"]),
-            not_before=begin,
-            not_after=end,
-        )
-        return Sighting(place, known)
+        problem = "the fingerprint or the serial number is invalid"
+        if _FINGERPRINT.fullmatch(facts["fingerprint_sha256"]) and _SERIAL.fullmatch(facts["serial"]):
+            try:
+                known = ReportedFacts(
+                    subject=printable(facts["subject"]),
+                    issuer=printable(facts["issuer"]),
+                    serial=int(facts["serial"], 16),
+                    fingerprint=bytes.fromhex(facts["fingerprint_sha256"]),
+                    not_before=parse_time(facts["not_before"]),
+                    not_after=parse_time(facts["not_after"]),
+                )
+            except InputError as error:
+                problem = error.message
+            else:
+                return Sighting(place, known)
+        message = f"cannot check {place}: the facts about its certificate are malformed: {printable(problem)}"
+        return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)
 
     def _failed(self, path: str, error: CertkitError) -> Failure:
-        kind = error.kind if isinstance(error, VaultError) else None
-        reason = Reason.STORE_FAILED if kind is None else _REASONS.get(kind, Reason.STORE_FAILED)
-        return Failure(self._place(path), error.message, error.hint, reason)
+        reason = _REASONS.get(error.kind) if isinstance(error, VaultError) else None
+        return Failure(self._place(path), error.message, error.hint, reason or Reason.STORE_FAILED)
 
 
 def _ends_all(answer: object) -> TypeGuard[VaultError]:
     """Return whether a result says that the server is unreachable, so that all others would fail too."""
     return isinstance(answer, VaultError) and answer.kind.is_about_the_server
-
-
-def _malformed(place: str, why: str) -> Failure:
-    message = f"cannot check {place}: the facts about its certificate are malformed: {printable(why)}"
-    return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)
