@@ -40,10 +40,11 @@ _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Folder:
-    """An open directory, and the path that errors name it by. Every method may raise `error`.
+    """An open directory, and the path that errors name it by.
 
-    Subclasses choose the errors of their subject: `error` for what the system refuses, `conflict` for a name that is
-    taken.
+    Every method may raise `error` for what the system refuses and `conflict` for a name that is taken, which subclasses
+    choose for their subject; one that takes `trust`, UnsafeDirectoryError for what belongs to another user, or others
+    may write to.
 
         with Folder.open(path) as folder, folder.inside("below") as below:
             below.write("file", b"...", Access())
@@ -108,19 +109,11 @@ class Folder:
             os.close(file)
 
     def require_safe(self, trust: Trust) -> None:
-        """Refuse a directory that belongs to another user, or that others may write to.
-
-        Raises:
-            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
-        """
+        """Refuse a directory that belongs to another user, or that others may write to."""
         trust.require(self.descriptor, self.path, goal="use")
 
     def require_safe_file(self, name: str, trust: Trust) -> None:
-        """Refuse a file that belongs to another user, or that others may write to; it need not be readable.
-
-        Raises:
-            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
-        """
+        """Refuse a file that belongs to another user, or that others may write to; it need not be readable."""
         flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)
         with self._translated("cannot run", name), self._opened(name, flags) as file:
             trust.require(file, self.path / name, goal="run")
@@ -171,11 +164,7 @@ class Folder:
         return self._above
 
     def read(self, name: str, *, limit: int = MAX_BYTES, trust: Trust | None = None) -> bytes:
-        """Read a regular file; pipes and devices are an error, and never block.
-
-        Raises:
-            UnsafeDirectoryError: with `trust`, if it belongs to another user, or others may write to it.
-        """
+        """Read a regular file; pipes and devices are an error, and never block."""
         with self._translated("cannot read", name), self._regular(name) as file:
             if trust is not None:
                 trust.require(file, self.path / name, goal="use")
@@ -251,14 +240,11 @@ class Folder:
         replace: bool = False,
         sync: bool = True,
     ) -> None:
-        """Write a file completely and synced, or not at all; a `Secret` gets its mode before its first byte.
+        """Write a file completely and synced, or leave the old state; a `Secret` gets its mode before its first byte.
 
         With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` and
         `mode` the umask decides the mode of public files. Without `sync` the caller syncs, and the file has its name at
         once.
-
-        Raises:
-            InputError: if the name is taken, or the file cannot be written; the old state remains.
         """
         if isinstance(content, bytes) and access is not None and len(content) > MAX_BYTES:
             message = f"cannot write {self.path / name}: more than {MAX_BYTES:,} bytes"
@@ -350,11 +336,7 @@ class Folder:
             os.rename(name, new, src_dir_fd=file, dst_dir_fd=self.descriptor)
 
     def take_all(self, source: Self) -> None:
-        """Move every file of another directory into this one, or none of them.
-
-        Raises:
-            InputError: if a name is taken.
-        """
+        """Move every file of another directory into this one, or none of them if a name is taken."""
         done: list[str] = []
         try:
             for name in source.names():
@@ -389,11 +371,7 @@ class Folder:
             os.fchmod(file, mode)
 
     def link(self, name: str, target: str) -> None:
-        """Make a symbolic link, not yet synced.
-
-        Raises:
-            InputError: if something has that name.
-        """
+        """Make a symbolic link, not yet synced."""
         with self._translated("cannot write", name):
             os.symlink(target, name, dir_fd=self.descriptor)
 
@@ -460,11 +438,7 @@ class Folder:
 
     @contextlib.contextmanager
     def build(self, name: str, access: Access) -> Iterator[Self]:
-        """Make a new directory in this one, which appears whole and synced when the block ends, or not at all.
-
-        Raises:
-            InputError: if something has that name.
-        """
+        """Make a new directory in this one, which appears whole and synced when the block ends, or not at all."""
         # The caller holds the lock. A rename replaces a foreign directory only if it is empty.
         if self.has(name):
             raise self._conflict("cannot write", self.path / name)
@@ -503,8 +477,7 @@ class Folder:
     def locked(self, name: str = LOCK, *, wait_seconds: float) -> Iterator[None]:
         """Hold the lock file of that name; the lock is released when the process ends, however it ends.
 
-        Raises:
-            InputError: if another process holds the lock throughout; the cause is a TimeoutError.
+        If another process holds it throughout, the cause of the error is a TimeoutError.
         """
         with self._translated("cannot lock", name):
             deadline = time.monotonic() + wait_seconds

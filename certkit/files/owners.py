@@ -29,7 +29,6 @@ if not hasattr(os, "O_DIRECTORY"):
         "show, validate and which read files and print to standard output",
     )
 
-EVERYTHING = "*"
 _MAX_LINKS = 40
 # Search permission is enough for the directories above; without O_PATH a directory must be readable.
 _SEARCH_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -89,7 +88,7 @@ class Trust:
             raise UnsafeDirectoryError(f"cannot {goal} {path}: {fault[0]}", hint=fault[1])
 
     def _excepts(self, where: str) -> bool:
-        if EVERYTHING in self.exceptions and os.geteuid() != 0:
+        if "*" in self.exceptions and os.geteuid() != 0:
             return True
         roots = [os.path.normpath(each) for each in self.exceptions if os.path.isabs(each)]
         return any(where == root or where.startswith(root.rstrip("/") + "/") for root in roots)
@@ -116,7 +115,12 @@ class _Walk:
             status = os.stat(name, dir_fd=self.file, follow_symlinks=False)
             self.judge(name)
             if not stat.S_ISLNK(status.st_mode):
-                self._step(name, status)
+                below = os.open(name, _SEARCH_FLAGS, dir_fd=self.file)
+                os.close(self.file)
+                self.file = below
+                self.where = os.path.dirname(self.where) if name == ".." else os.path.join(self.where, name)
+                if name != ".." and not os.path.samestat(status, os.fstat(below)):
+                    raise OSError(errno.EAGAIN, "it was replaced in the meantime")
                 continue
             links += 1
             if links > _MAX_LINKS:
@@ -131,14 +135,6 @@ class _Walk:
                 os.close(self.file)
                 self.file, self.where = os.open("/", _SEARCH_FLAGS), "/"
             todo += [each for each in reversed(target.split("/")) if each not in {"", "."}]
-
-    def _step(self, name: str, status: os.stat_result) -> None:
-        below = os.open(name, _SEARCH_FLAGS, dir_fd=self.file)
-        os.close(self.file)
-        self.file = below
-        self.where = os.path.dirname(self.where) if name == ".." else os.path.join(self.where, name)
-        if name != ".." and not os.path.samestat(status, os.fstat(below)):
-            raise OSError(errno.EAGAIN, "it was replaced in the meantime")
 
     def judge(self, then: str | None) -> None:
         """Judge the directory that is reached, for using an entry of it."""
@@ -256,6 +252,5 @@ def _hint(owner: int) -> str:
     name = _user(owner)
     if os.geteuid() != 0:
         return f"run it as {name}"
-    who = name if not name.startswith("uid ") else f"'#{owner}'"
-    tool = "sudo -u" if who.startswith("'") else "runuser -u"
-    return f"run it as the owner: {tool} {who} -- certkit …"
+    run = f"sudo -u '#{owner}'" if name.startswith("uid ") else f"runuser -u {name}"
+    return f"run it as the owner: {run} -- certkit …"

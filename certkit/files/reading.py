@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import stat
-from typing import IO, TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 
@@ -61,14 +62,19 @@ def bounded(chunks: Iterable[bytes], *, name: str, limit: int) -> bytes:
     return b"".join(read)
 
 
-def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -> bytes:
-    """Read an open stream up to its end.
+def standard_input(*, hint: str = "name a file", limit: int = MAX_INPUT_BYTES) -> bytes:
+    """Read standard input up to its end.
 
     Raises:
-        InputError: if it has more than `limit` bytes.
-        OSError: if reading fails.
+        InputError: if it is closed, cannot be read, or has more than `limit` bytes.
     """
-    return bounded(iter(lambda: stream.read(_CHUNK) or b"", b""), name=name, limit=limit)
+    if sys.stdin is None:
+        raise InputError("cannot read standard input: it is closed", hint=hint)
+    stream = sys.stdin.buffer
+    try:
+        return bounded(iter(lambda: stream.read(_CHUNK) or b"", b""), name="standard input", limit=limit)
+    except OSError as error:
+        raise InputError(f"cannot read standard input: {_reason(error)}", hint=hint) from error
 
 
 def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:
@@ -240,9 +246,12 @@ def holds_private_key(path: Path) -> bool:
 
 def failure(what: str, path: Path | str, error: Exception) -> InputError:
     """Return the error that says what cannot be done, where, why, and how to fix it."""
-    reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     hint = _HINTS.get(getattr(error, "errno", None) or 0, "check the path and the device it is on")
-    return InputError(f"{what} {path}: {reason}", hint=hint)
+    return InputError(f"{what} {path}: {_reason(error)}", hint=hint)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 
 _HINTS = {

@@ -73,7 +73,12 @@ def switch(
                     folder.remove(version)
             raise
         _link(folder, contents)
-        _sweep(folder, keep={version, before})
+        for name in folder.names():
+            if _VERSION.fullmatch(name) and name not in {version, before}:
+                with contextlib.suppress(InputError):
+                    folder.remove(name)
+        folder.sweep(_POINTER)
+        folder.sweep(_MARK)
         folder.sync()
     return True
 
@@ -112,10 +117,8 @@ def mark(directory: Path, *, trust: Trust = DEFAULT_TRUST) -> Mark | None:
 
 def unmark(directory: Path, done: Mark, *, trust: Trust = DEFAULT_TRUST) -> None:
     """Forget a mark whose task is done; that of a later change stays."""
-    with (
-        Folder.open(directory, trust=trust, follows=False) as folder,
-        folder.locked(wait_seconds=LOCK_SECONDS),
-    ):
+    opened = Folder.open(directory, trust=trust, follows=False)
+    with opened as folder, folder.locked(wait_seconds=LOCK_SECONDS):
         if folder.read_if_there(_MARK) == done.content:
             folder.remove(_MARK)
 
@@ -126,29 +129,25 @@ def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]
     path = directory if directory.name not in {"", ".."} else Path(os.path.realpath(directory))
     trust = replace(trust, group=access.group)
     with contextlib.ExitStack() as held:
-        above = held.enter_context(Folder.open(path.parent, about=directory, trust=trust, then=path.name, follows=True))
+        above = held.enter_context(Folder.open(path.parent, about=directory, trust=trust, then=path.name))
         try:
             folder = held.enter_context(above.make(path.name, access))
         except ExistsError:
             folder = held.enter_context(above.inside(path.name, what="cannot write"))
             folder.require_safe(trust)
-            _require_own_files(folder)
+            # `has`: another run may have removed it in the meantime.
+            foreign = (name for name in folder.names() if not _is_own(folder, name) and folder.has(name))
+            if (name := next(foreign, None)) is not None:
+                raise InputError(
+                    f"cannot write {folder.path}: it contains files that certkit did not write, such as {name}",
+                    hint="choose a new or empty directory",
+                ) from None
             status = folder.own_status
             is_given = status.st_gid == access.group and stat.S_IMODE(status.st_mode) == access.directory_mode
             if access.group is not None and not is_given:
                 folder.give(access)
         held.enter_context(folder.locked(wait_seconds=LOCK_SECONDS))
         yield folder
-
-
-def _require_own_files(folder: Folder) -> None:
-    # `has`: another run may have removed it in the meantime.
-    foreign = (name for name in folder.names() if not _is_own(folder, name) and folder.has(name))
-    if (name := next(foreign, None)) is not None:
-        raise InputError(
-            f"cannot write {folder.path}: it contains files that certkit did not write, such as {name}",
-            hint="choose a new or empty directory",
-        )
 
 
 def _is_own(folder: Folder, name: str) -> bool:
@@ -174,22 +173,16 @@ def _holds(folder: Folder, version: str, contents: Mapping[str, Content], access
     """Return whether a version has the right bytes and modes."""
     try:
         with folder.inside(version) as found:
-            return found.names() == sorted(contents) and all(
-                _has_mode(found, name, access.mode_of(content), access) and found.holds(name, content)
-                for name, content in contents.items()
-            )
+            for name, content in contents.items():
+                status = found.status(name)
+                if status is None or not stat.S_ISREG(status.st_mode):
+                    return False
+                has_mode = stat.S_IMODE(status.st_mode) == access.mode_of(content)
+                if not has_mode or access.group not in {None, status.st_gid} or not found.holds(name, content):
+                    return False
+            return found.names() == sorted(contents)
     except InputError:
         return False
-
-
-def _has_mode(folder: Folder, name: str, mode: int, access: Access) -> bool:
-    status = folder.status(name)
-    return (
-        status is not None
-        and stat.S_ISREG(status.st_mode)
-        and stat.S_IMODE(status.st_mode) == mode
-        and access.group in {None, status.st_gid}
-    )
 
 
 def _link(folder: Folder, contents: Mapping[str, Content]) -> None:
@@ -201,13 +194,3 @@ def _link(folder: Folder, contents: Mapping[str, Content]) -> None:
     for name in names:
         if name not in contents and _is_link(folder, name):
             folder.remove(name)
-
-
-def _sweep(folder: Folder, keep: set[str | None]) -> None:
-    """Remove old versions and the remains of killed runs."""
-    for name in folder.names():
-        if _VERSION.fullmatch(name) and name not in keep:
-            with contextlib.suppress(InputError):
-                folder.remove(name)
-    folder.sweep(_POINTER)
-    folder.sweep(_MARK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from certkit.errors import InputError
 from certkit.net import hosts
@@ -18,19 +17,8 @@ _TARGET = re.compile(r"[!-~]*", re.ASCII)
 _HINT = "write it as https://HOST/PATH, in ASCII"
 
 
-class UrlParts(NamedTuple):
-    """The parts of an http or https URL; `user` may hold a password."""
-
-    scheme: str
-    user: str | None
-    host: str
-    port: int
-    path: str
-    query: str
-
-
-def split(url: str) -> UrlParts:
-    """Return the parts of a URL.
+def split(url: str) -> tuple[str, str | None, str, int, str, str]:
+    """Return scheme, user (perhaps with a password), host, port, path and query of a URL.
 
     Raises:
         InputError: if the scheme is neither http nor https, or the URL is malformed; the message does not quote it.
@@ -43,7 +31,7 @@ def split(url: str) -> UrlParts:
     port = int(found[3]) if found and found[3] else PORTS[scheme]
     if found is None or host is None or not 0 < port < 1 << 16:
         raise InputError("invalid host or port", hint=_HINT)
-    return UrlParts(scheme, found[1], host, port, match[3], match[4] or "")
+    return scheme, found[1], host, port, match[3], match[4] or ""
 
 
 @dataclass(frozen=True, slots=True)

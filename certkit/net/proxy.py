@@ -44,13 +44,12 @@ class Proxy:
             InputError: if the address is malformed, or the scheme is not http; the message does not quote it.
         """
         try:
-            parts = split(url if "://" in url else f"http://{url}")
+            scheme, user, host, port, path, query = split(url if "://" in url else f"http://{url}")
         except InputError as error:
             raise InputError(f"cannot use the proxy: {error.message}", hint=_HINT) from error
-        if parts.scheme != "http" or parts.path not in {"", "/"} or parts.query:
+        if scheme != "http" or path not in {"", "/"} or query:
             raise InputError("cannot use the proxy: only http://HOST:PORT is supported", hint=_HINT)
-        user = None if parts.user is None else Secret(unquote_to_bytes(parts.user))
-        return cls(parts.host, parts.port, user)
+        return cls(host, port, None if user is None else Secret(unquote_to_bytes(user)))
 
     @property
     def headers(self) -> dict[str, str]:

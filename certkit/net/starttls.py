@@ -50,17 +50,7 @@ class Starttls(StrEnum):
     @property
     def port(self) -> int:
         """The port where such servers usually listen."""
-        return _PORTS[self]
-
-
-_PORTS = {
-    Starttls.SMTP: 25,
-    Starttls.IMAP: 143,
-    Starttls.POP3: 110,
-    Starttls.LDAP: 389,
-    Starttls.POSTGRES: 5432,
-    Starttls.MYSQL: 3306,
-}
+        return _DIALOGUES[self][0]
 
 
 async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
@@ -71,7 +61,7 @@ async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
         OSError: if the connection breaks.
     """
     talk = _Conversation(connection, protocol)
-    await _DIALOGUES[protocol](talk)
+    await _DIALOGUES[protocol][1](talk)
     talk.end()
 
 
@@ -244,10 +234,10 @@ async def _mysql(talk: _Conversation) -> None:
 
 
 _DIALOGUES = {
-    Starttls.SMTP: _smtp,
-    Starttls.IMAP: _imap,
-    Starttls.POP3: _pop3,
-    Starttls.LDAP: _ldap,
-    Starttls.POSTGRES: _postgres,
-    Starttls.MYSQL: _mysql,
+    Starttls.SMTP: (25, _smtp),
+    Starttls.IMAP: (143, _imap),
+    Starttls.POP3: (110, _pop3),
+    Starttls.LDAP: (389, _ldap),
+    Starttls.POSTGRES: (5432, _postgres),
+    Starttls.MYSQL: (3306, _mysql),
 }

@@ -21,6 +21,7 @@ from certkit.errors import InputError
 from certkit.net import hosts, proxy, starttls
 from certkit.net.address import Address
 from certkit.net.connecting import Deadline, NetError, step
+from certkit.net.wire import Plain
 from certkit.x509.certificate import Certificate
 from certkit.x509.directory_name import Name
 
@@ -234,7 +235,7 @@ class Channel:
         """
         from OpenSSL import SSL
 
-        self._connection = connection
+        self._plain = Plain(connection)
         # It reads and writes memory, so that incoming bytes can be counted, and examined if they are not TLS.
         self._tls = SSL.Connection(settings, None)
         if server_name is not None:
@@ -288,11 +289,8 @@ class Channel:
         """
         from OpenSSL import SSL
 
-        try:
+        with contextlib.suppress(AttributeError, KeyError):
             vars(SSL)["_lib"].SSL_set_post_handshake_auth(self._tls._ssl, 1)  # noqa: SLF001
-        except (AttributeError, KeyError):
-            self._offers_later = False
-        else:
             self._offers_later = True
 
     @property
@@ -353,21 +351,20 @@ class Channel:
 
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
-        loop.add_reader(self._connection, readable.set)
+        loop.add_reader(self._plain.connection, readable.set)
         try:
             await asyncio.wait_for(readable.wait(), seconds)
         except TimeoutError:
             return False
         finally:
-            loop.remove_reader(self._connection)
+            loop.remove_reader(self._plain.connection)
         return True
 
     async def send(self, data: bytes) -> None:
         """Send data; if the server has gone, do nothing: what it sent before can still be received.
 
         Raises:
-            OSError: if the connection fails.
-            NetError: if TLS fails.
+            OSError, NetError: if the connection or TLS fails.
         """
         from OpenSSL import SSL
 
@@ -384,8 +381,7 @@ class Channel:
 
         Raises:
             HandshakeEndedError: if it sends an alert.
-            OSError: if the connection fails.
-            NetError: if TLS fails.
+            OSError, NetError: if the connection or TLS fails.
         """
         from OpenSSL import SSL
 
@@ -468,10 +464,14 @@ class Channel:
         while True:
             with contextlib.suppress(SSL.WantReadError):
                 result = operation()
-                await self._send(self._written())
+                await self._flush()
                 return result
-            await self._send(self._written())
+            await self._flush()
             self._tls.bio_write(await self._receive())
+
+    async def _flush(self) -> None:
+        if data := self._written():
+            await self._plain.send(data)
 
     def _written(self) -> bytes:
         from OpenSSL import SSL
@@ -481,25 +481,13 @@ class Channel:
         except SSL.WantReadError:
             return b""
 
-    async def _send(self, data: bytes) -> None:
-        import asyncio
-
-        # If the other end has closed, what it sent before can still be read.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            if data:
-                await asyncio.get_running_loop().sock_sendall(self._connection, data)
-
     def _send_last(self) -> None:
         last = self._written()
         with contextlib.suppress(OSError):
-            self._connection.send(last)
+            self._plain.connection.send(last)
 
     async def _receive(self) -> bytes:
-        import asyncio
-
-        # Otherwise a server that never stops sending would keep the deadline from taking effect.
-        await asyncio.sleep(0)
-        data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
+        data = await self._plain.receive()
         if not data:
             raise EOFError
         self._left -= len(data)

@@ -63,7 +63,10 @@ class Health:
 
 
 class Vault:
-    """A connection to Vault or OpenBao; several threads may use it at once."""
+    """A connection to Vault or OpenBao; several threads may use it at once.
+
+    Every method that sends a request raises `VaultError` if the server refuses, or cannot be reached.
+    """
 
     def __init__(self, settings: VaultSettings) -> None:
         try:
@@ -90,7 +93,7 @@ class Vault:
 
         Raises:
             InputError: if hvac is not installed, or a file for TLS is unusable.
-            VaultError: if there is neither a token nor a login, or the server refuses, or cannot be reached.
+            VaultError: also if there is neither a token nor a login.
         """
         if settings.token is None and settings.login is None:
             raise VaultError(
@@ -109,8 +112,7 @@ class Vault:
     def log_in(self) -> None:
         """Get a token as the settings say, and use it; without a login in them, do nothing.
 
-        Raises:
-            VaultError: if the server refuses, or the response is lost, which may use up a single-use secret id.
+        If the response is lost, a single-use secret id may have been used up.
         """
         login = self._settings.login
         if login is None:
@@ -160,11 +162,7 @@ class Vault:
                     self.log_in()
 
     def token(self) -> VaultToken:
-        """Return the facts of the token.
-
-        Raises:
-            VaultError: if the server refuses, for example a token without the ACL policy `default`.
-        """
+        """Return the facts of the token; a token without the ACL policy `default` may not look them up."""
         where = f"the token at {self.address}"
         with asking("look up", where, rule=acl_rule("read", "auth/token/lookup-self")):
             document = self.transport.again.auth.token.lookup_self()
@@ -178,22 +176,14 @@ class Vault:
         )
 
     def capabilities(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the token's capabilities for each path, in Vault's words: `read`, `create`, `deny`, `root`...
-
-        Raises:
-            VaultError: as for `token`.
-        """
+        """Return the token's capabilities for each path, in Vault's words: `read`, `create`, `deny`, `root`..."""
         where = f"the capabilities of the token at {self.address}"
         with asking("look up", where, rule=acl_rule("update", "sys/capabilities-self")):
             document = self.transport.again.sys.get_capabilities(paths=list(paths))
         return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
 
     def mount(self, path: str) -> Mount:
-        """Return the mount of a path.
-
-        Raises:
-            VaultError: if there is no mount, or none that the token may see.
-        """
+        """Return the mount of a path; it is an error if there is none, or none that the token may see."""
         where = f"vault://{checked_path(path)}"
         try:
             with asking("find the mount of", where):
@@ -235,7 +225,6 @@ class Vault:
         Return the document of the response, and the path of the request for messages.
 
         Raises:
-            VaultError: if the server refuses, or cannot be reached.
             UncertainWrite: without `may_repeat`, if the response is lost.
         """
         path = joined(checked_path(mount), operation, checked_path(name))
@@ -245,11 +234,7 @@ class Vault:
             return client.adapter.post(f"/v1/{quote(path)}", json=dict(fields)), where
 
     def health(self) -> Health | None:
-        """Return the state of the server, which needs no token; None if it does not say, as inside a namespace.
-
-        Raises:
-            VaultError: if it cannot be reached.
-        """
+        """Return the state of the server, which needs no token; None if it does not say, as inside a namespace."""
         with asking("check the health of", self.address):
             # The request has the server respond with 200 in any state: another status would be retried.
             document = self.transport.again.sys.read_health_status(
@@ -273,11 +258,7 @@ class Vault:
             return None
 
     def kv(self, location: str) -> Kv:
-        """Return the secrets below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.
-
-        Raises:
-            VaultError: if there is no such mount, or none that the token may see.
-        """
+        """Return the secrets below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted."""
         location = location.strip("/")
         mount = self.mount(location)
         if mount.version != 2:

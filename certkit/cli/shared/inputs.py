@@ -202,15 +202,7 @@ def read(reference: str) -> bytes:
     explain(f"reading {'standard input' if reference == STDIN else reference}")
     if reference != STDIN:
         return reading.read(reference)
-    if sys.stdin is None:
-        raise InputError("cannot read standard input: it is closed", hint="name a file")
-    if is_terminal():
-        return _pasted()
-    try:
-        return reading.read_stream(sys.stdin.buffer, name="standard input")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot read standard input: {reason}", hint="name a file") from error
+    return _pasted() if is_terminal() else reading.standard_input()
 
 
 def _pasted() -> bytes:

@@ -48,12 +48,6 @@ def _standard_input() -> bytes:
     from certkit.files import reading
 
     hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
-    if sys.stdin is None:
-        raise InputError("cannot read standard input: it is closed", hint=hint)
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         raise InputError("cannot read a query from standard input: it is a terminal", hint=hint)
-    try:
-        return reading.read_stream(sys.stdin.buffer, name="standard input", limit=MAX_QUERY_BYTES)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot read standard input: {reason}", hint=hint) from error
+    return reading.standard_input(hint=hint, limit=MAX_QUERY_BYTES)
