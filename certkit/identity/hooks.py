@@ -56,27 +56,19 @@ def ask(
     Raises:
         HookError: if it cannot be run, ends with a code other than 0, takes too long, or prints too much.
     """
-    what = f"program failed: {arguments[0]}"
-    with (
-        _input_file(question) as asked,
-        _running(what, arguments, variables, timeout=timeout, stdin=asked, stdout=subprocess.PIPE) as process,
-    ):
-        answer = _read(process, time.monotonic() + timeout, limit)
-        if len(answer) > limit:
-            raise _failure(what, f"it printed more than {limit:,} bytes")
-    return answer
-
-
-@contextlib.contextmanager
-def _input_file(question: bytes) -> Iterator[IO[bytes]]:
-    """Yield a file with the input; in memory if possible, because there may be no directory for temporary files."""
     import tempfile
 
+    what = f"program failed: {arguments[0]}"
+    # In memory if possible, because there may be no directory for temporary files.
     in_memory = hasattr(os, "memfd_create")
-    with os.fdopen(os.memfd_create("question"), "w+b") if in_memory else tempfile.TemporaryFile() as stream:
-        stream.write(question)
-        stream.seek(0)
-        yield stream
+    with os.fdopen(os.memfd_create("question"), "w+b") if in_memory else tempfile.TemporaryFile() as asked:
+        asked.write(question)
+        asked.seek(0)
+        with _running(what, arguments, variables, timeout=timeout, stdin=asked, stdout=subprocess.PIPE) as process:
+            answer = _read(process, time.monotonic() + timeout, limit)
+            if len(answer) > limit:
+                raise _failure(what, f"it printed more than {limit:,} bytes")
+    return answer
 
 
 @contextlib.contextmanager

@@ -196,7 +196,14 @@ def _matched_request(identity: StoredIdentity, certificates: Sequence[Certificat
     found = [(each, wanted[own]) for each in certificates if (own := spki(each)) in wanted]
     if found:
         return min(found, key=lambda pair: pair[1].issued is not None)
-    _refuse_out_of_use(identity, certificates)
+    for each in identity.generations:
+        if overview.certificate(each) in certificates:  # of a generation that is out of use
+            state = overview.state_of(identity, each)
+            message = f"this is the certificate of generation {each.number} ({state})"
+            is_usable = state is State.PREVIOUS
+            command = f"activate {identity.name} {each.number}" if is_usable else f"renew {identity.name} --force"
+            what = "put that generation to use again" if is_usable else "request another one"
+            refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
     message = (
         f"the certificate matches no pending request: SPKI SHA-256 of the certificate"
         f" {spki(describe.leaf_of(certificates))}, of the requests {', '.join(filter(None, wanted)) or 'none'}"
@@ -204,18 +211,6 @@ def _matched_request(identity: StoredIdentity, certificates: Sequence[Certificat
     hint = f"give the certificate that was issued for the CSR shown by `certkit identity show {identity.name}`"
     findings = [critical("key-match", message, hint)]
     raise RefusedError(f"{identity.name}: certificate rejected: key-match: {message}", hint=hint, findings=findings)
-
-
-def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[Certificate]) -> None:
-    """Refuse a certificate of a generation that is out of use; the hint names the command to run."""
-    for each in identity.generations:
-        if overview.certificate(each) in certificates:
-            state = overview.state_of(identity, each)
-            message = f"this is the certificate of generation {each.number} ({state})"
-            is_usable = state is State.PREVIOUS
-            command = f"activate {identity.name} {each.number}" if is_usable else f"renew {identity.name} --force"
-            what = "put that generation to use again" if is_usable else "request another one"
-            refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
 
 
 def spki(holder: Certificate | Csr) -> str | None:

@@ -157,11 +157,7 @@ def _proposal(found: Sequence[Live]) -> str:
 
 
 def require_current(name: str, anchors: Sequence[Certificate], now: datetime) -> None:
-    """Refuse a trust bundle in which every CA has expired.
-
-    Raises:
-        RefusedError: if all CAs have expired.
-    """
+    """Refuse a trust bundle in which every CA has expired."""
     if anchors and all(isinstance(end := each.not_after, Unreadable) or end < now for each in anchors):
         message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
         raise RefusedError(f"{name}: {message}", hint=hint, findings=[critical("chain", message, hint)])

@@ -196,11 +196,7 @@ def trust_bundle(identity: StoredIdentity, found: Generation) -> bytes:
 
 
 def certificate(found: Generation) -> Certificate | None:
-    """Return the certificate of a generation, or None while its request is pending.
-
-    Raises:
-        InputError: if the stored data cannot be read.
-    """
+    """Return the certificate of a generation, or None while its request is pending."""
     return None if found.issued is None else _certificate(found.issued.certificate, found.number)
 
 
@@ -211,11 +207,7 @@ def _certificate(pem: bytes, number: str) -> Certificate:
 
 
 def request(found: Generation) -> Csr | None:
-    """Return the CSR of a generation, or None if it was imported.
-
-    Raises:
-        InputError: if the stored data cannot be read.
-    """
+    """Return the CSR of a generation, or None if it was imported."""
     return None if found.csr is None else _request(found.csr, found.number)
 
 
@@ -258,13 +250,20 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
     state, facts = state_of(identity, found), facts_of(identity, found)
     end = parse_time(facts["not_after"]) if "not_after" in facts else None
     begin = parse_time(facts["not_before"]) if end else None
+    csr = None
+    if state is State.PENDING:
+        known = identity.record.facts.get(found.number, {}).get(CSR)
+        stored = known.encode() if known and not found.is_read else found.csr
+        if stored is not None:  # without any text around it
+            der = _request(stored, found.number).der
+            csr = pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
     return GenerationView(
         generation=found.number,
         state=state,
         certificate_name=identity.record.names.get(found.number),
         key_type=facts.get("key_type"),
         spki_sha256=facts.get("spki_sha256"),
-        csr=_request_text(identity, found) if state is State.PENDING else None,
+        csr=csr,
         not_before=begin,
         not_after=end,
         fingerprint_sha256=facts.get("fingerprint_sha256"),
@@ -272,15 +271,6 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
         waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
         is_early=begin is not None and now < begin,
     )
-
-
-def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
-    """Return the CSR as PEM, without any text around it."""
-    known = identity.record.facts.get(found.number, {}).get(CSR)
-    csr = known.encode() if known and not found.is_read else found.csr
-    if csr is None:
-        return None
-    return pem.encode(pem.CERTIFICATE_REQUEST, _request(csr, found.number).der).decode("ascii")
 
 
 def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Status:

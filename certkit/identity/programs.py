@@ -176,12 +176,7 @@ def unusable(directory: Path) -> list[tuple[Path, str]]:
 
 
 def require_unchangeable(path: Path, trust: Trust) -> None:
-    """Refuse a program that others could replace or have written.
-
-    Raises:
-        UnsafeDirectoryError: if others could replace or have written the program.
-        InputError: if there is no such program.
-    """
+    """Refuse a program that others could replace or have written."""
     target = Path(os.path.realpath(path))
     if not os.path.lexists(target):
         raise reading.failure("cannot run", path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))

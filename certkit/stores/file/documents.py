@@ -65,11 +65,7 @@ def read(folder: Folder, name: str, wrapping: Wrapping | None) -> Document | Non
 
 
 def is_sealed(folder: Folder, name: str) -> bool:
-    """Return whether a document is sealed.
-
-    Raises:
-        StoreError: if it cannot be read.
-    """
+    """Return whether a document is sealed."""
     with folder.inside(TOKENS) as tokens:
         return SEALED in _fields(tokens.read(name + _SUFFIX), where=str(tokens.path / (name + _SUFFIX)))
 

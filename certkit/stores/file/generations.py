@@ -76,11 +76,7 @@ def answers(folder: Folder) -> list[bytes]:
 
 
 def read(folder: Folder, number: str) -> Generation:
-    """Return a generation without its key.
-
-    Raises:
-        StoreError: if a file is missing or cannot be read.
-    """
+    """Return a generation without its key."""
     if not folder.has(KEY):
         raise StoreError(
             f"cannot read {folder.path}: {KEY} is missing", hint="restore it from a backup, or move the directory away"

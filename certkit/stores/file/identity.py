@@ -84,11 +84,7 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
 
 
 def give(folder: Folder, access: Access) -> None:
-    """Give the directory of an identity and every generation to the group that may read them.
-
-    Raises:
-        StoreError: if this process lacks the permission.
-    """
+    """Give the directory of an identity and every generation to the group that may read them."""
     folder.give(access)
     with folder.inside(GENERATIONS) as generations:
         generations.give(access)
@@ -101,11 +97,7 @@ def give(folder: Folder, access: Access) -> None:
 
 
 def require_open(folder: Folder) -> None:
-    """Refuse to keep an unsealed secret beside sealed ones.
-
-    Raises:
-        PassphraseError: if another secret of the identity is sealed.
-    """
+    """Refuse to keep an unsealed secret beside sealed ones."""
     with folder.inside(GENERATIONS) as generations:
         # No unsealed key is ever added to a sealed one, so if any is sealed, the newest is.
         newest = max(filter(identity.is_generation, generations.names()), key=int, default=None)

@@ -9,6 +9,8 @@
 
 They are separate because different people may read them. Each part of a generation is PEM, as one text. The facts of a
 certificate are in the custom metadata of its secret, which can be read without the right to read any secret.
+
+A secret of another form is a StoreError, and so is a text that is not UTF-8.
 """
 
 from __future__ import annotations
@@ -101,11 +103,7 @@ def record_of(
 
 
 def events_in(lines: Any, *, where: str) -> list[Event]:
-    """Return the events in lines of a log.
-
-    Raises:
-        StoreError: if one is not an event.
-    """
+    """Return the events in lines of a log."""
     try:
         return list(map(Event.parse, lines))
     except (TypeError, ValueError, RecursionError) as error:
@@ -113,11 +111,7 @@ def events_in(lines: Any, *, where: str) -> list[Event]:
 
 
 def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, str]:
-    """Return a generation without its key as the data of a secret.
-
-    Raises:
-        StoreError: if a value is not text.
-    """
+    """Return a generation without its key as the data of a secret."""
     parts = {"csr": csr}
     if issued is not None:
         parts |= {"certificate": issued.certificate, "ca_chain": issued.chain}
@@ -125,11 +119,7 @@ def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, st
 
 
 def text(name: str, part: bytes) -> str:
-    """Return a part of a secret as text.
-
-    Raises:
-        StoreError: if it is not UTF-8.
-    """
+    """Return a part of a secret as text."""
     try:
         return part.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -138,11 +128,7 @@ def text(name: str, part: bytes) -> str:
 
 
 def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | None, where: str) -> Generation:
-    """Return a generation from the data of a secret; its trust bundle comes from the settings.
-
-    Raises:
-        StoreError: if the data has another form.
-    """
+    """Return a generation from the data of a secret; its trust bundle comes from the settings."""
     csr = part(data, "csr", where=where) if data.get("csr") is not None else None
     if data.get("certificate") is None:
         return Generation(number=number, csr=csr)
@@ -155,11 +141,7 @@ def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | N
 
 
 def part(data: Mapping[str, Any], name: str, *, where: str) -> bytes:
-    """Return a string in the data of a secret.
-
-    Raises:
-        StoreError: if it has no string of that name.
-    """
+    """Return a string in the data of a secret."""
     value = data.get(name)
     if not isinstance(value, str):
         raise StoreError(f"cannot read {where}: it has no string {name}", hint=_HINT)

@@ -142,41 +142,25 @@ class Secrets:
         return ask(self.kv)
 
     def generations(self, name: str) -> dict[str, bool]:
-        """Return the numbers of the generations that were begun, sorted, and whether each has its key.
-
-        Raises:
-            VaultError: if the token may not list them.
-        """
+        """Return the numbers of the generations that were begun, sorted, and whether each has its key."""
         numbers = layout.numbers_in(self.kv.list(f"{name}/{layout.GENERATIONS}"))
         listings = all_expected(self.kv.list_many([layout.generation(name, number) for number in numbers]))
         return {number: KEY in entries for number, entries in zip(numbers, listings, strict=True)}
 
     def metadata(self, name: str, numbers: Sequence[str]) -> dict[str, Metadata | None]:
-        """Return the facts of the certificates of some generations.
-
-        Raises:
-            VaultError: if the token may not read them.
-        """
+        """Return the facts of the certificates of some generations."""
         found = all_expected(self.kv.metadata_many([layout.certificate(name, number) for number in numbers]))
         return dict(zip(numbers, found, strict=True))
 
     def require(self, path: str) -> Stored:
-        """Read a secret that must exist because its sibling does.
-
-        Raises:
-            StoreError: if the secret is missing.
-        """
+        """Read a secret that must exist because its sibling does, or raise StoreError."""
         stored = self.kv.read(path)
         if stored is None:
             raise StoreError(f"cannot read {self.place(path)}: it is missing", hint="restore it from a backup")
         return stored
 
     def require_generation(self, name: str, number: str) -> None:
-        """Refuse a generation that has no key, without needing the right to read it.
-
-        Raises:
-            AbsentError: if there is no generation of that number.
-        """
+        """Refuse a generation that has no key, without needing the right to read it."""
         if not identity.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
             raise no_generation(name, number)
 
@@ -279,22 +263,14 @@ def _is_same(there: object, part: str | Secret) -> bool:
 
 
 def expected(answer: T | CertkitError) -> T:
-    """Return a result, or raise the failure in its place.
-
-    Raises:
-        CertkitError: if the result is a failure.
-    """
+    """Return a result, or raise the failure in its place."""
     if isinstance(answer, CertkitError):
         raise answer
     return answer
 
 
 def all_expected(answers: Iterable[tuple[str, T | CertkitError]]) -> list[T]:
-    """Return the results of many requests, in order.
-
-    Raises:
-        CertkitError: if a result is a failure; all results are read first, so that no connection stays open.
-    """
+    """Return the results of many requests, in order, or raise a failure; all are read, so no connection stays open."""
     return [expected(answer) for _, answer in list(answers)]
 
 
