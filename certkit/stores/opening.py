@@ -78,8 +78,8 @@ class Opener:
             uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
         self.explain(f"store {uri}")
         if uri.startswith(FILE):
-            with self._wrapping(uri, passphrase) as wrapping:
-                yield _file_store(uri, wrapping, self._journal(), host.trust)
+            with self._file_store(uri, passphrase, host.trust) as store:
+                yield store
         elif uri.startswith(VAULT):
             mount, prefix = vault_place(uri)
             with self.connect() as vault:
@@ -118,23 +118,26 @@ class Opener:
             yield vault
 
     @contextlib.contextmanager
-    def _wrapping(self, uri: str, passphrase: Secret | None) -> Iterator[Wrapping | None]:
-        """Return what encrypts the keys of a directory: Vault's Transit engine if the URI names it, or a passphrase."""
-        _, _, transit = uri.partition(_TRANSIT)
-        if transit:
-            mount, _, key = transit.rpartition("/")
-            if not mount or not key:
-                raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
-            with self.connect() as vault:
-                from certkit.stores.sealing import TransitWrapping
+    def _file_store(self, uri: str, passphrase: Secret | None, trust: Trust) -> Iterator[Store]:
+        from certkit.stores.file.store import FileStore
+        from certkit.stores.sealing import PassphraseWrapping, TransitWrapping
 
-                yield TransitWrapping(vault, key, mount)
-        elif passphrase is not None:
-            from certkit.stores.sealing import PassphraseWrapping
-
-            yield PassphraseWrapping(passphrase)
-        else:
-            yield None
+        directory, is_sealed, transit = uri.removeprefix(FILE).partition(_TRANSIT)
+        mount, _, key = transit.rpartition("/")
+        if not directory:
+            raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
+        # A misspelt setting, or one without a value, must not leave keys unsealed.
+        if _SETTING.search(directory):
+            raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
+        if is_sealed and not (mount and key):
+            raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
+        with contextlib.ExitStack() as held:
+            wrapping: Wrapping | None = None
+            if is_sealed:
+                wrapping = TransitWrapping(held.enter_context(self.connect()), key, mount)
+            elif passphrase is not None:
+                wrapping = PassphraseWrapping(passphrase)
+            yield FileStore(Path(directory), wrapping, journal=self._journal(), trust=trust)
 
     def _journal(self) -> Journal:
         """Return the author of changes: the user, by the real uid, which no variable can forge, and the host."""
@@ -191,17 +194,6 @@ def vault_place(uri: str) -> tuple[str, str]:
             f"{uri} does not name a mount in Vault", hint="give vault://MOUNT/PREFIX, such as vault://secret/certkit"
         )
     return match[1], (match[2] or "").strip("/")
-
-
-def _file_store(uri: str, wrapping: Wrapping | None, journal: Journal, trust: Trust) -> Store:
-    from certkit.stores.file.store import FileStore
-
-    directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
-    if not directory:
-        raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
-    if _SETTING.search(directory):  # a misspelt setting must not leave keys unsealed
-        raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
-    return FileStore(Path(directory), wrapping, journal=journal, trust=trust)
 
 
 def _default_directory() -> Path:

@@ -57,6 +57,10 @@ def test_quiet_is_silent_while_all_is_well(certkit, store):
         ("stores/a", "For a directory give file:stores/a"),
         ("store", "Give file:DIR or vault://MOUNT/PREFIX"),
         ("file:store?Transit=transit/key", "After the directory only ?transit=MOUNT/KEY may follow"),
+        ("file:store?transit=", "Give file:DIR?transit=MOUNT/KEY"),
+        ("file:store?transit=key", "Give file:DIR?transit=MOUNT/KEY"),
+        ("file:store?transit=transit/", "Give file:DIR?transit=MOUNT/KEY"),
+        ("file:?transit=transit/key", "Name its directory: file:DIR"),
         ("https://vault", "Give file:DIR or vault://MOUNT/PREFIX"),
     ],
 )
