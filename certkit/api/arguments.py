@@ -125,19 +125,20 @@ def anchors(several: Iterable[Data | str] | None, settings: TrustSettings | None
 
 
 def trust_bundle(ca: Data | None) -> str | None:
-    """Return the CAs in the data that an identity is to trust, as PEM.
+    """Return the CAs in the data that an identity is to trust, as PEM; other certificates are left out.
 
     Raises:
         InputError: if there is no certificate, or none is a CA's.
     """
+    from certkit.verify.path import is_anchor
     from certkit.x509 import objects
     from certkit.x509.certificate import to_pem
 
     if ca is None:
         return None
     data, name = content(ca, "ca")
-    found = objects.certificates(data, name=name)
-    if not any(each.is_ca or each.is_self_issued for each in found):
+    found = [each for each in objects.certificates(data, name=name) if is_anchor(each)]
+    if not found:
         hint = "give the partner's CA certificate, not the certificate issued for you"
         raise InputError(f"cannot trust {name}: it contains no CA certificate", hint=hint)
     return to_pem(found).decode("ascii")

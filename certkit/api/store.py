@@ -391,6 +391,9 @@ class IdentityStore:
 
         with self._loaded(name) as (opened, identity, policy):
             pasted, file = arguments.content(certificate, "the given file")
+            arguments.trust_bundle(
+                ca
+            )  # raises if there is no CA; `install` refuses a bundle with the certificate itself
             bundle = None if ca is None else arguments.content(ca, "ca")[0]
             others = arguments.gathered(objects.certificates, untrusted, "untrusted")
             done, number = install(

@@ -46,6 +46,8 @@ def install(
         InputError: if there is no certificate, or nothing to trust.
         RefusedError: if it matches no request, or a check fails; nothing was written.
     """
+    from certkit.verify.path import is_anchor
+
     name = identity.name
     certificates = objects.certificates(pasted, name=file)
     leaf, generation = _matched_request(identity, certificates)
@@ -61,13 +63,34 @@ def install(
         limits.require_current(name, anchors, now)
     refuse(name, limits.Neighbours(store, name, policy, identity).sharing_trust(anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
-    issued = Issued(certificate=to_pem([leaf]), chain=to_pem(above(verdict)), trust_bundle=to_pem(anchors))
-    changed = generation.issued is None
-    missing = [each for each in anchors if each not in known]
-    if missing and changed:
-        both = to_pem([*known, *missing]).decode("ascii")
-        identity = store.change(identity, lambda record: trusting(record, both, before=bundle))
+    issued, changed, cas = generation.issued, generation.issued is None, list(filter(is_anchor, anchors))
+    missing = [each for each in cas if each not in known]
+    if issued is None:
+        issued = Issued(certificate=to_pem([leaf]), chain=to_pem(above(verdict)), trust_bundle=to_pem(cas))
+        if missing:
+            both = to_pem([*known, *missing]).decode("ascii")
+            identity = store.change(identity, lambda record: trusting(record, both, before=bundle))
+    else:
+        _require_installed(name, generation, leaf, missing)
     return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
+
+
+def _require_installed(name: str, generation: Generation, leaf: Certificate, missing: Sequence[Certificate]) -> None:
+    """Refuse a second certificate for a generation, and CAs that are missing in the trust bundle.
+
+    The bundle may have changed since, and the file may come with other intermediates.
+
+    Raises:
+        RefusedError: if the generation has another certificate.
+        InputError: if a CA is missing.
+    """
+    if overview.certificate(generation) != leaf:
+        message = f"generation {generation.number} already has another certificate"
+        hint = f"each generation has one certificate; request another: certkit identity renew {name} --force"
+        refuse(name, [critical("key-match", message, hint)])
+    if missing:
+        hint = f"add them: certkit identity update {name} --ca FILE"
+        raise InputError(f"{name}: the certificate is installed already, but not every CA is trusted", hint=hint)
 
 
 def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *, now: datetime) -> Done:

@@ -120,6 +120,23 @@ def test_settings_change(directory, tmp_path):
         directory.update("acme", replace_ca=True)
 
 
+def test_only_cas_are_trusted(directory):
+    """`enroll`, `update` and `install` leave out other certificates, self-signed or not; without a CA they refuse."""
+    own, key = pki.name(CN="Not a CA"), pki.new_key()
+    dates = {"begin": pki.NOW - pki.DAY, "end": pki.NOW + pki.DAY}
+    self_signed = pki.sign(subject=own, issuer=own, public_key=key.public_key(), signing_key=key, **dates)
+    certificates = pki.Pair(self_signed, key).pem + life.ISSUING.issue().pem
+    with pytest.raises(certkit.InputError, match="no CA certificate"):
+        directory.enroll("acme", ca=certificates, **ACME)
+    directory.enroll("acme", **ACME)
+    issued = answer(directory)
+    for change in (lambda ca: directory.update("acme", ca=ca), lambda ca: directory.install("acme", issued, ca=ca)):
+        with pytest.raises(certkit.InputError, match="no CA certificate"):
+            change(certificates)
+    directory.install("acme", issued, ca=certificates + life.ROOT.pem)
+    assert directory.update("acme", ca=life.ROOT.pem).changed is False
+
+
 def test_a_pair_in_use_is_adopted(directory, tmp_path):
     """As bytes, as files, or as PKCS#12; a key of another certificate is refused."""
     pair = life.ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))

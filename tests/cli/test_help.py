@@ -251,7 +251,10 @@ def test_help_is_a_command_too(certkit, words, first):
         (["export", "acme"], "certkit: error: no such command 'export'. Did you mean 'identity export'?"),
         (["list"], "certkit: error: no such command 'list'. Did you mean 'identity list' or 'policy list'?"),
         (["token", "get"], "certkit: error: no such command 'token'. Did you mean 'wise token'?"),
-        (["csr", "validate"], "certkit: error: csr: no such command 'validate'. Did you mean 'policy validate'?"),
+        (
+            ["csr", "validate"],
+            "certkit: error: csr: no such command 'validate'. Did you mean 'certkit policy validate'?",
+        ),
         (["frobnicate"], "certkit: error: no such command 'frobnicate'. See `certkit --help`"),
         (
             ["csr", "check", "--plicy", "x"],

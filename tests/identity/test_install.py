@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from certkit.csr import build
-from certkit.errors import ConflictError, InputError, RefusedError
-from certkit.identity import activate, pointer
+from certkit.errors import InputError, RefusedError
+from certkit.identity import activate, pointer, update
 from certkit.policy.catalogue import load
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
@@ -234,13 +234,31 @@ def test_the_same_answer_again(store):
 
 
 def test_a_second_answer_to_a_request(store):
-    """Is refused by the store: each generation has one certificate, for good."""
+    """Is refused: each generation has one certificate, for good."""
     enroll(store)
     first, second = pasted(issue(store)), pasted(issue(store))
     install(store, first)
     before = everything(store)
-    with pytest.raises(ConflictError):
+    with pytest.raises(RefusedError, match="key-match: generation 0001 already has another certificate"):
         install(store, second)
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_the_same_answer_after_the_trust_bundle_has_changed(store, is_active):
+    """Changes nothing, with and without its intermediates; CAs that are new are added by `update`, not here."""
+    enroll(store)
+    made = issue(store)
+    install(store, pasted(made))
+    if is_active:
+        activate.activate(store, store.load("acme"), now=pki.NOW)
+    changes = update.Changes(anchors=[pki.value(ISSUING.certificate)], replaces_anchors=False, settings={})
+    update.update(store, store.load("acme"), load("general"), changes, force=False, now=pki.NOW)
+    before = everything(store)
+    for data, bundle in ((pasted(made), None), (pasted(made), ROOT.pem), (made.pem, None), (made.pem, ISSUING.pem)):
+        assert install(store, data, trust_bundle=bundle)[0].changed is False
+    with pytest.raises(InputError, match="installed already, but not every CA is trusted"):
+        install(store, pasted(made), trust_bundle=OTHER_CA.pem + ROOT.pem)
     assert everything(store) == before
 
 

@@ -81,6 +81,8 @@ class LazyGroup(click.Group):
 
             root = ctx.find_root().command
             elsewhere = [] if not isinstance(root, LazyGroup) else list(root.paths_to(args[0], ctx))
+            if ctx.parent is not None:
+                elsewhere = [f"{ctx.find_root().info_name} {each}" for each in elsewhere]
             near = elsewhere or difflib.get_close_matches(args[0], self.lazy, n=1)
             suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             ctx.fail(f"no such command {args[0]!r}.{suggestion}")
