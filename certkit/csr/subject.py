@@ -64,8 +64,7 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         both = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
         message = f"{both} {are} missing; {partner} requires {them}"
-        options = dict.fromkeys(option(name, rules.of(name)) for name in missing)
-        yield critical("subject", message, f"set {them} with {' '.join(options)}")
+        yield critical("subject", message, _completing(found, missing, rules))
     for name in dict.fromkeys(item.name for item in found):
         if (rules.allowed and name not in rules.allowed) or name in rules.forbidden:
             allowed = f"; allowed: {', '.join(rules.allowed)}" if rules.allowed else ""
@@ -74,6 +73,27 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
     if listed != sorted(listed, key=rules.order.index):
         hint = f"give --subject in this order: {', '.join(rules.order)}"
         yield critical("subject", f"the order is {', '.join(listed)}; {partner} requires a different order", hint)
+
+
+def _completing(found: Sequence[Attribute], missing: Sequence[str], rules: SubjectRules) -> str:
+    """Return a hint with the options for missing attributes.
+
+    An attribute without an option of its own needs --subject, which takes the whole subject and no other options.
+    """
+    if all(name in _OPTIONS for name in missing):
+        them = "it" if len(missing) == 1 else "them"
+        return f"set {them} with {' '.join(option(name, rules.of(name)) for name in missing)}"
+    given = {name: names.values(found, name) for name in (each.name for each in found)}
+    wanted = [name for name in (*given, *missing) if not rules.allowed or name in rules.allowed]
+    wanted.sort(key=lambda name: rules.order.index(name) if name in rules.order else len(rules.order))
+    options: list[str] = []
+    for name in dict.fromkeys(wanted):
+        rule = rules.of(name)
+        values = rule.values if len(rule.values) == 1 else [each for each in given.get(name, ()) if each.strip()]
+        options += [
+            f"--subject {shlex.quote(f'{name}={value}')}" for value in values or ["VALUE"] * (rule.minimum or 1)
+        ]
+    return f"give the whole subject with {' '.join(options)}"
 
 
 def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import stat
 import subprocess
 
@@ -409,6 +410,28 @@ def test_a_csr_for_an_eidas_certificate(certkit, tmp_path):
     refused = certkit("csr", "create", "--policy", "obwac", *other, "--key-out", "k2", "--out", "c2")
     assert refused.code == 2
     assert "the key usage has nonRepudiation" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("policy", "values"),
+    [
+        ("obwac", {"organizationIdentifier": "PSDGB-FCA-123456", "CN": "0123456789abcdef"}),
+        ("obseal", {"organizationIdentifier": "PSDGB-FCA-123456", "CN": "0123456789abcdef"}),
+        ("brazil-brseal", {"UID": "acme", "OU": "unit", "CN": "Acme Ltd"}),
+    ],
+)
+def test_the_hint_about_missing_attributes_can_be_pasted(certkit, policy, values):
+    """Where an attribute has no option of its own, the hint gives the whole subject, in order, with --subject."""
+    start = ("csr", "create", "--policy", policy, "--key-out", "k", "--out", "c")
+    psd2 = ("--psd2-role", "PSP_AI", "--psd2-authority", "Financial Conduct Authority", "--psd2-authority-id", "GB-FCA")
+    more = psd2 if policy.startswith("ob") else ()
+    refused = certkit(*start, *more, "--organization", "Acme Ltd", "--country", "GB", "--json")
+    assert refused.code == 2
+    _, _, pasted = refused.json["error"]["hint"].partition("give the whole subject with ")
+    words = shlex.split(pasted.partition(";")[0])
+    filled = [word.replace("VALUE", values.get(word.partition("=")[0], "")) for word in words]
+    made = certkit(*start, *more, *filled, "--json")
+    assert (made.code, made.json["status"]) == (0, "ok")
 
 
 @pytest.mark.parametrize(
