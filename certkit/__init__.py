@@ -106,7 +106,7 @@ __all__ = [
 # Where each public name is defined: those not listed are errors.
 _DEFINED = {
     "certkit.api.auth": "TokenAuth",
-    "certkit.api.checks": "ChainLink Report check_csr inspect",
+    "certkit.api.checks": "ChainLink Report check_csr inspect probe verify",
     "certkit.api.context": "IdentityContext",
     "certkit.api.csrs": "NewRequest create_csr generate_key write_csr write_csrs write_key",
     "certkit.api.external": "terraform_query",
@@ -115,7 +115,7 @@ _DEFINED = {
     "certkit.api.rules": "PolicyInfo new_policy policies show_policy validate_policy which_policy",
     "certkit.api.scanning": "ExpiryRow scan",
     "certkit.api.setup": "WiseSetup",
-    "certkit.api.store": "IdentityStore store",
+    "certkit.api.store": "IdentityStore identity store",
     "certkit.api.tokens": "WiseTokens authorize_url",
     "certkit.api.webhooks": "WiseWebhooks check_webhook verify_webhook webhook_ca webhooks",
     "certkit.config": "HostConfiguration",
@@ -153,32 +153,9 @@ class _Package(types.ModuleType):
     `certkit.identity` is always the function, and `from certkit.identity import …` finds the subpackage all the same.
     """
 
-    @property
-    def identity(self) -> Any:
-        from certkit.api.store import identity
-
-        return identity
-
-    @identity.setter
-    def identity(self, _: types.ModuleType) -> None: ...
-
-    @property
-    def probe(self) -> Any:
-        from certkit.api.checks import probe
-
-        return probe
-
-    @probe.setter
-    def probe(self, _: types.ModuleType) -> None: ...
-
-    @property
-    def verify(self) -> Any:
-        from certkit.api.checks import verify
-
-        return verify
-
-    @verify.setter
-    def verify(self, _: types.ModuleType) -> None: ...
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in __all__ or not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import certkit
 from certkit.api.arguments import now
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from certkit.stores.base import Store
     from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
 REDIRECT_URI = "http://127.0.0.1:9/callback"
@@ -44,25 +44,18 @@ class Rehearsal:
 
         It asks its store at each connection, so that a test sees a renewal at once.
         """
-        from certkit.identity.enroll import enroll
-        from certkit.stores.record import Settings
-        from certkit.x509.names import SubjectOptions
-
-        subject = SubjectOptions(organization=organization, country="GB")
-        settings = Settings(policy=str(self.policy), subject=subject, trust_bundle=self.ca.decode("ascii"))
         with self._open() as store:
-            enroll(store, name, settings, self._policy, now=now())
-            if store.load(name).record.active is None:
+            found = store.enroll(name, policy=str(self.policy), ca=self.ca, organization=organization, country="GB")
+            if found.active is None:
                 self._complete(store, name)
-                self._authorize(store, name)
+                tokens = store.tokens(name, client_id=self.client_id, client_secret=self.client_secret)
+                tokens.exchange(code=self._granted_code(), redirect_uri=REDIRECT_URI)
         return certkit.identity(name, store=self.store, client_secret=self.client_secret, interval=0, environment={})
 
     def renew(self, name: str = "acme") -> None:
         """Request, issue and activate another generation, as the yearly renewal does."""
-        from certkit.identity.enroll import add_request
-
         with self._open() as store:
-            add_request(store, store.load(name), self._policy, now=now())
+            store.renew(name, force=True)
             self._complete(store, name)
 
     def deliver(self, url: str, *, trigger_on: str = "transfers#state-change") -> str:
@@ -76,48 +69,27 @@ class Rehearsal:
         subscription = HubSubscription(url=url, trigger_on=trigger_on, created=now(), **about)  # type: ignore[arg-type]
         return self._running.notify(subscription)
 
-    def _complete(self, store: Store, name: str) -> None:
+    def _complete(self, store: certkit.IdentityStore, name: str) -> None:
         """Have Developer Hub issue the pending request, install the certificate and activate it."""
-        from certkit.identity.activate import activate
-        from certkit.identity.install import install
-
-        csr = store.load(name).generations[-1].csr or b""
+        pending = store.show(name).pending
+        csr = (pending and pending.csr) or ""
         with self._running.lock:
             title = f"{name}-{len(self._running.state.certificates) + 1}"
-            issued, _ = hub.issue(self._running, title, csr)
-        done, number = install(store, store.load(name), issued.pem.encode(), self._policy, now=now())
-        activate(store, done.identity, number, now=now())
+            issued, _ = hub.issue(self._running, title, csr.encode())
+        store.install(name, issued.pem.encode())
 
-    def _authorize(self, store: Store, name: str) -> None:
-        """Grant access on the authorization page, and exchange the code for a token."""
-        import http.client
-        from urllib.parse import urlencode
-
-        from certkit.secret import Secret
-        from certkit.wise import endpoints, exchange, oauth, redirect
-
+    def _granted_code(self) -> str:
+        """Grant access on the authorization page, and return the code to exchange for a token."""
         form = {"client_id": self.client_id, "redirect_uri": REDIRECT_URI, "profile": "10000001", "decision": "grant"}
         connection = http.client.HTTPConnection(urlsplit(self.web).netloc, timeout=10)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/oauth/authorize/", urlencode(form), headers)
         location = connection.getresponse().headers["Location"]
         connection.close()
-        code = redirect.require_code(parse_qs(urlsplit(location).query)["code"][0])
-        found = redirect.Redirect(redirect_uri=REDIRECT_URI, code=code, profile_id=None, is_whole=False)
-        client = oauth.Client(id=self.client_id, secret=Secret(self.client_secret.encode()))
-        endpoint = endpoints.endpoint(store, store.load(name), self._policy)
-        exchange.exchange(store, name, endpoint, client, redirect=found, now=now())
+        return parse_qs(urlsplit(location).query)["code"][0]
 
-    @property
-    def _policy(self) -> certkit.policy.rules.Policy:
-        from certkit.policy import catalogue
-
-        return catalogue.load(str(self.policy))
-
-    def _open(self) -> contextlib.AbstractContextManager[Store]:
-        from certkit.stores.opening import Opener
-
-        return Opener({}, now, lambda _: None).open(self.store)
+    def _open(self) -> certkit.IdentityStore:
+        return certkit.store(self.store, environment={})
 
 
 @contextlib.contextmanager
