@@ -29,7 +29,13 @@ HOST_FILE = Path("/etc/certkit/certkit.toml")
 FILE_NAME = "certkit.toml"
 _MAX_BYTES = 1024 * 1024
 _ENTRY_KEYS = {"command", "allow", "environment"}
-_KEYS = {"hosts": {"allow"}, "store": {"default", "safe_directories"}}
+# The tables of the file with their keys; those of `issuers` and `hooks` are names.
+_KEYS: dict[str, set[str]] = {
+    "hosts": {"allow"},
+    "store": {"default", "safe_directories"},
+    "issuers": set(),
+    "hooks": set(),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +85,8 @@ class HostConfiguration:
     def _entry(
         self, kind: str, entries: Mapping[str, ConfiguredProgram], name: str, identity: str
     ) -> ConfiguredProgram:
-        self.require_safe()
+        for fault in self.faults:
+            raise fault
         found = entries.get(name)
         if found is None:
             raise InputError(
@@ -92,15 +99,6 @@ class HostConfiguration:
                 hint=f"add it to `allow` of [{kind}s.{name}] in {found.source}",
             )
         return found
-
-    def require_safe(self) -> None:
-        """Raise if a file of the configuration is unsafe.
-
-        Raises:
-            InputError: if a file is unsafe.
-        """
-        for fault in self.faults:
-            raise fault
 
 
 def load(
@@ -116,19 +114,19 @@ def load(
     named = named or (Path(environment["CERTKIT_CONFIG"]) if environment.get("CERTKIT_CONFIG") else None)
     safe = environment.get("CERTKIT_SAFE_DIRECTORY", "").split(os.pathsep)
     found = HostConfiguration(safe_directories=tuple(filter(None, safe)))
-    own = named or _user_file()
-    if own is not None:
-        found = _added(found, own, must_exist=named is not None, may_be_denied=named is None)
+    own = named or user_directory() / FILE_NAME
+    found = _added(found, own, must_exist=named is not None, may_be_denied=named is None)
     return _added(found, host_file)
 
 
-def _user_file() -> Path | None:
+def user_directory() -> Path:
+    """Return the user's configuration directory; a nonexistent one for a uid without a home directory."""
     import platformdirs
 
     try:
-        return platformdirs.user_config_path("certkit") / FILE_NAME
-    except (RuntimeError, KeyError):  # no home directory
-        return None
+        return platformdirs.user_config_path("certkit")
+    except (RuntimeError, KeyError):
+        return Path("/nonexistent")
 
 
 def _added(
@@ -167,13 +165,13 @@ def _parse(content: bytes, path: Path) -> HostConfiguration:
         reason = str(error).partition("\n")[0]
         raise InputError(f"cannot read {path}: not TOML: {reason}", hint=_check_hint(path)) from error
     for name, table in document.items():
-        known = _KEYS.get(name)
-        if known is None and name not in {"issuers", "hooks"}:
-            raise _unknown(path, f"table [{name}]", [*_KEYS, "issuers", "hooks"])
+        if name not in _KEYS:
+            raise _unknown(path, f"table [{name}]", _KEYS)
         if not isinstance(table, dict):
             raise _wrong(path, f"[{name}] is not a table")
+        known = _KEYS[name]
         for key in table:
-            if known is not None and key not in known:
+            if known and key not in known:
                 raise _unknown(path, f"key {key!r} in [{name}]", known)
     store, hosts = document.get("store", {}), document.get("hosts", {})
     default = store.get("default")

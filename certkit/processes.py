@@ -39,7 +39,15 @@ def ends_in_time(work: Callable[[], object], *, seconds: float = SECONDS) -> boo
     except OSError:  # too many processes
         return True
     if child == 0:
-        _try_and_exit(work, seconds)
+        try:
+            # Only the kernel's default action, which ends the process, whatever it is doing.
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            with contextlib.suppress(Exception):
+                work()
+        finally:
+            os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFEXITED(status)
 
@@ -87,42 +95,41 @@ def stream(work: Callable[[T], Iterable[R]], portions: Sequence[T]) -> Iterator[
         ChildError: if a process died.
     """
     count = min(os.cpu_count() or 1, len(portions)) if hasattr(os, "fork") else 1
-    if count < 2:
-        for portion in portions:
-            yield from work(portion)
-        return
+    children: list[_Child] = []
     with contextlib.ExitStack() as ending:
-        try:
-            children = _children(work, portions, count, ending)
-        except OSError:  # too many processes, or files
-            ending.close()
-            for portion in portions:
-                yield from work(portion)
-            return
-        for number in range(len(portions)):
-            yield from children[number % count].results()
-
-
-def _children(
-    work: Callable[[T], Iterable[R]], portions: Sequence[T], count: int, ending: contextlib.ExitStack
-) -> list[_Child]:
-    alive, lifeline = os.pipe()
-    ending.callback(os.close, alive)
-    ending.callback(os.close, lifeline)
-    children = []
-    for number in range(count):
-        child = _start(work, portions[number::count], alive, lifeline)
-        ending.callback(child.end)
-        children.append(child)
-    return children
+        if count > 1:
+            try:
+                alive, lifeline = os.pipe()
+                ending.callback(os.close, alive)
+                ending.callback(os.close, lifeline)
+                for number in range(count):
+                    children.append(_Child(work, portions[number::count], alive, lifeline))
+                    ending.callback(children[-1].end)
+            except OSError:  # too many processes, or files
+                ending.close()
+                children = []
+        for number, portion in enumerate(portions):
+            yield from children[number % count].results() if children else work(portion)
 
 
 class _Child:
     """A process that works on its share of the portions and hands back one result after the other."""
 
-    def __init__(self, pid: int, pipe: int) -> None:
-        self._pid = pid
-        self._pipe = open(pipe, "rb")  # noqa: SIM115  closed by `end`
+    def __init__(self, work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, lifeline: int) -> None:
+        reader, writer = os.pipe()
+        # A signal must not reach the child before it has set its handlers.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                _work_and_exit(work, portions, writer, (reader, lifeline), alive, blocked)
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            os.close(writer)
+        self._pipe = open(reader, "rb")  # noqa: SIM115  closed by `end`
 
     def results(self) -> Iterator[Any]:
         """Wait for the results of the next portion, and return them."""
@@ -148,23 +155,6 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-
-
-def _start(work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, lifeline: int) -> _Child:
-    reader, writer = os.pipe()
-    child = -1
-    # A signal must not reach the child before it has set its handlers.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        child = os.fork()
-        if child == 0:
-            _work_and_exit(work, portions, writer, (reader, lifeline), alive, blocked)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        os.close(writer)
-        if child < 0:
-            os.close(reader)
-    return _Child(child, reader)
 
 
 def _work_and_exit(
@@ -209,15 +199,3 @@ def _end_with(alive: int) -> None:
     """End this process when its parent has ended: nothing is ever written to the pipe that the parent holds."""
     os.read(alive, 1)
     os._exit(1)
-
-
-def _try_and_exit(work: Callable[[], object], seconds: float) -> NoReturn:
-    try:
-        # Only the kernel's default action, which ends the process, whatever it is doing.
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-        with contextlib.suppress(Exception):
-            work()
-    finally:
-        os._exit(0)

@@ -31,7 +31,7 @@ def host_configuration(
     Raises:
         certkit.InputError: if a file cannot be understood.
     """
-    return _opener(file, environment).host()
+    return _opener(file, environment).host
 
 
 @public
@@ -60,7 +60,7 @@ def checked(opening: Opener) -> Report:
     from certkit.findings import critical, ok
     from certkit.identity.programs import require_unchangeable
 
-    found = replace(opening, warn=lambda _: None).host()
+    found = replace(opening, warn=lambda _: None).host
     findings = [critical("config", fault.message, fault.hint) for fault in found.faults]
     for entry in (*found.issuers.values(), *found.hooks.values()):
         try:

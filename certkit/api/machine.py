@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,7 @@ class Machine:
         """Return the programs that this machine runs for the identities of a store."""
         from certkit.identity.programs import Programs
 
-        # The store was opened with the same configuration, so its warnings have been given.
-        host = replace(self.opener, warn=lambda _: None).host()
-        return Programs(host=host, environment=self.opener.environment, own=_directory(store))
+        return Programs(host=self.opener.host, environment=self.opener.environment, own=_directory(store))
 
     def storable_hook(self, store: Store, hook: str) -> str:
         """Return a deploy hook as the settings of an identity may name it.
@@ -195,12 +193,7 @@ def _directory(store: Store) -> Path | None:
 
 def _hooks_directory(store: Store, name: str) -> Path:
     """Return where the hooks of an identity are: beside it in a directory, for Vault with the user's configuration."""
-    directory = _directory(store)
-    if directory is not None:
-        return directory / name / "hooks" / _HOOKS
-    import platformdirs
+    from certkit.config import user_directory
 
-    try:
-        return platformdirs.user_config_path("certkit") / _HOOKS
-    except (RuntimeError, KeyError):  # a uid without a home directory
-        return Path("/nonexistent")
+    directory = _directory(store)
+    return user_directory() / _HOOKS if directory is None else directory / name / "hooks" / _HOOKS

@@ -39,7 +39,7 @@ def show(output: Output) -> int:
     """
     from certkit.printable import printable
 
-    found = opener(output.warn).host()
+    found = opener(output.warn).host
     if output.as_json:
         output.document(_document(found))
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ _SETTING = re.compile(r"\?\w*=", re.ASCII)
 _VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opener:
     """Opens stores with the settings of one process: its environment, its clock, and its user.
 
@@ -49,8 +50,9 @@ class Opener:
         """Warn of a trouble and say what to do about it."""
         self.warn(sentences(trouble.message, trouble.hint))
 
+    @functools.cached_property
     def host(self) -> HostConfiguration:
-        """Load the host configuration; files that others could have written are warnings.
+        """The host configuration, loaded on first use; files that others could have written are warnings.
 
         Raises:
             InputError: if a file cannot be understood.
@@ -73,7 +75,7 @@ class Opener:
         Raises:
             InputError: if the URI names no store, or Vault cannot be reached.
         """
-        host = self.host()
+        host = self.host
         if uri is None:
             uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
         self.explain(f"store {uri}")

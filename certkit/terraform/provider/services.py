@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,7 +65,9 @@ class Host:
         ) as access_to:
             return scan(look(parse([source], access_to), judge, may_fork=False), now=judge.now)
 
-    def _opener(self, boundary: Boundary) -> Opener:
+    @staticmethod
+    @functools.lru_cache(maxsize=1)  # requests are answered one after the other
+    def _opener(boundary: Boundary) -> Opener:
         return replace(opener(None), warn=boundary.warn)
 
     def _known(self) -> dict[str, Any]:
