@@ -11,7 +11,7 @@ import urllib3
 from certkit.api.context import IdentityContext
 
 if TYPE_CHECKING:
-    from certkit.api.following import ActivePair, Follower
+    from certkit.api.following import Follower
 
 
 class RequestsAdapter(requests.adapters.HTTPAdapter):
@@ -20,12 +20,12 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
     def __init__(self, follower: Follower, **options: Any) -> None:
         self._follower = follower
         self._context = IdentityContext(follower)
-        self._seen: ActivePair = follower.current(may_wait=True)
         super().__init__(**options)
 
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002
         """Create the pool with the identity's context."""
-        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+        sizes = {"num_pools": connections, "maxsize": maxsize, "block": block}
+        self.poolmanager = _PoolManager(self._follower, ssl_context=self._context, **sizes, **options)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """Create the pool of a proxy with the identity's context."""
@@ -47,49 +47,39 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
     def __reduce__(self) -> str:
         raise TypeError("an adapter of an identity is not serialised")
 
-    def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-        """Send a request, over a new connection if the identity was renewed since the last one."""
-        pair = self._follower.current(may_wait=True)
-        if pair is not self._seen:
-            self._seen = pair
-            _close_idle(self.poolmanager)
-        return super().send(request, *arguments, **options)
-
 
 class _PoolManager(urllib3.PoolManager):
     """A pool manager of urllib3 that closes idle connections once the identity has been renewed."""
 
-    _follower: Follower
-    _seen: ActivePair
+    def __init__(self, follower: Follower, **options: Any) -> None:
+        self._follower, self._seen = follower, follower.current(may_wait=True)
+        super().__init__(**options)
 
-    def urlopen(self, *arguments: Any, **options: Any) -> Any:
+    def connection_from_host(self, *arguments: Any, **options: Any) -> Any:
         pair = self._follower.current(may_wait=True)
         if pair is not self._seen:
             self._seen = pair
-            _close_idle(self)
-        return super().urlopen(*arguments, **options)
+            self._close_idle()
+        return super().connection_from_host(*arguments, **options)
 
+    def _close_idle(self) -> None:
+        """Close the connections that wait in the pools, and have the next requests open new pools.
 
-def _close_idle(manager: urllib3.PoolManager) -> None:
-    """Close the connections that wait in the pools, and have the next requests open new pools.
-
-    A pool that another thread is about to use must stay open, so each idle connection leaves an empty place behind.
-    """
-    for key in manager.pools.keys():  # noqa: SIM118  urllib3's container has no iterator
-        waiting: Any = getattr(manager.pools.get(key), "pool", None) or queue.LifoQueue()
-        for _ in range(waiting.qsize()):
-            try:
-                connection = waiting.get_nowait()
-            except queue.Empty:
-                break
-            if connection is not None:
-                connection.close()
-            waiting.put_nowait(None)
-    manager.clear()
+        A pool that another thread is about to use must stay open, so each idle connection leaves an empty place behind.
+        """
+        for key in self.pools.keys():  # noqa: SIM118  urllib3's container has no iterator
+            waiting: Any = getattr(self.pools.get(key), "pool", None) or queue.LifoQueue()
+            for _ in range(waiting.qsize()):
+                try:
+                    connection = waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if connection is not None:
+                    connection.close()
+                waiting.put_nowait(None)
+        self.clear()
 
 
 def pool_manager(follower: Follower, **options: Any) -> urllib3.PoolManager:
     """Return a PoolManager whose connections present the identity's certificate."""
-    manager = _PoolManager(**options, ssl_context=IdentityContext(follower))
-    manager._follower, manager._seen = follower, follower.current(may_wait=True)  # noqa: SLF001
-    return manager
+    return _PoolManager(follower, **options, ssl_context=IdentityContext(follower))

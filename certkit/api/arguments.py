@@ -70,11 +70,7 @@ def secret_line(
 
 
 def checked_secret(value: bytes, where: str, what: str, *, limit: int) -> Secret:
-    """Return a secret.
-
-    Raises:
-        InputError: if it is empty or too long.
-    """
+    """Return a secret; raises an InputError if it is empty or too long."""
     if not value:
         raise InputError(f"the {what} in {where} is empty", hint=f"put the {what} in the first line")
     if len(value) > limit:
@@ -144,14 +140,19 @@ def trust_bundle(ca: Data | None) -> str | None:
     return to_pem(found).decode("ascii")
 
 
-def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> HeldKey:
+def held_key(
+    key: Any, passphrase: Secret | None, name: str = "the key", *, read: tuple[bytes, str] | None = None
+) -> HeldKey:
     """Return a private key, given as data or as a key of the package cryptography, and the finding about its file.
+
+    `read` is the content of the data with its name, if it has been read: a pipe can be read only once.
 
     Raises:
         InputError: if it cannot be read.
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
+    from certkit.x509 import objects
 
     if isinstance(key, HeldKey):
         return key
@@ -160,16 +161,9 @@ def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> Held
             hint = "give bytes, a pathlib.Path, or a private key of the package cryptography"
             raise InputError(f"not a private key: a value of type {type(key).__name__}", hint=hint)
         return HeldKey(key, _key_file(key), is_encrypted=passphrase is not None)
-    return _key_in(*content(key, name), key, passphrase)
-
-
-def _key_in(data: bytes, name: str, source: Data, passphrase: Secret | None) -> HeldKey:
-    """Return the private key in what was read from a source; a pipe can be read only once."""
-    from certkit.csr.keyfile import HeldKey
-    from certkit.x509 import objects
-
+    data, name = read or content(key, name)
     found = objects.private_key(data, name=name, passphrase=passphrase)
-    return HeldKey(found.value, _key_file(source), found.is_encrypted, source if isinstance(source, Path) else None)
+    return HeldKey(found.value, _key_file(key), found.is_encrypted, key if isinstance(key, Path) else None)
 
 
 def _key_file(key: Any) -> Finding:
@@ -198,7 +192,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[C
         private.require_usable(bundle.info, name=name)
         held = HeldKey(bundle.key, _key_file(certificate), is_encrypted=passphrase is not None)
     elif b"PRIVATE KEY-----" in data:
-        held = _key_in(data, name, certificate, passphrase)
+        held = held_key(certificate, passphrase, read=(data, name))
     else:
         raise InputError(f"{name} contains no private key", hint="give its private key: --key KEY")
     return list(bundle.certificates), held

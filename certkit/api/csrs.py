@@ -147,16 +147,9 @@ def write_csrs(
 ) -> Sequence[MadeRequest]:
     """Create a key and a CSR for each entry in a directory, all of them or none, as `certkit csr create --batch` does.
 
-    Args:
-        entries: mappings with a `name` and subject options by the names of the command's options, or such a file (JSON
-            Lines).
-        directory: gets `NAME.key` and `NAME.csr`.
-        policy: a policy's name, or the path of a policy file.
-        key_type: as for `write_csr`; an entry's `type` goes before it.
-        if_absent: keep files that are there and match.
-        passphrase: encrypts the keys.
-        progress: as for `write_csr`.
-        now: as for `write_csr`.
+    Entries are mappings with a `name` and subject options by the names of the command's options, or such a file (JSON
+    Lines); `directory` gets `NAME.key` and `NAME.csr`. The other arguments are those of `write_csr`; the `type` of an
+    entry goes before `key_type`, and `passphrase` encrypts the keys.
 
     Raises:
         certkit.RefusedError: if the policy refuses one of them.

@@ -42,23 +42,11 @@ MAX_QUERY_BYTES = 64 * 1024
 
 # What Terraform keeps in its state. The facts are those of the active generation, else of the one that is pending or
 # issued; `status` judges the active certificate; `csr` is the pending request. Of a source, `state` is empty.
-NOTHING = {
-    "status": "",
-    "state": "",
-    "days_left": "",
-    "validity_start_time": "",
-    "validity_end_time": "",
-    "ready_for_renewal": "",
-    "fingerprint_sha256": "",
-    "spki_sha256": "",
-    "subject": "",
-    "issuer": "",
-    "serial": "",
-    "csr": "",
-    "certificate_path": "",
-    "key_reference": "",
-    "deploy_hook": "none",
-}
+_FIELDS = (
+    "status state days_left validity_start_time validity_end_time ready_for_renewal fingerprint_sha256 spki_sha256"
+    " subject issuer serial csr certificate_path key_reference deploy_hook"
+)
+NOTHING = dict.fromkeys(_FIELDS.split(), "") | {"deploy_hook": "none"}
 
 _HINT = 'give {"identity": NAME} with or without "store", or {"source": SOURCE}'
 _URGENCY = [Status.CRITICAL, Status.WARNING, Status.OK]

@@ -282,18 +282,11 @@ class IdentityStore:
         untrusted: Sequence[Data] = (),
         group: str | None = None,
     ) -> Overview:
-        """Adopt a key and certificate that are in use already.
+        """Adopt a key and certificate that are in use already: PEM, DER or PKCS#12, with intermediates or without.
 
-        Args:
-            name: the new identity's name.
-            certificate: PEM, DER or PKCS#12, with its intermediates or without, and with its key or without.
-            key: its private key: data, or a key of the package cryptography; by default that in `certificate`.
-            passphrase: opens an encrypted key or PKCS#12.
-            policy: as for `enroll`.
-            client_id: what the CN must be.
-            ca: the CAs to trust.
-            untrusted: intermediates that may complete the chain.
-            group: may read the keys.
+        `key` is data or a key of the package cryptography, by default the one in `certificate`; `passphrase` opens it;
+        `client_id` is what the CN must be; `untrusted` are intermediates that may complete the chain. The other
+        arguments are those of `enroll`.
 
         Raises:
             certkit.RefusedError: if the key is not the certificate's, or another check fails; nothing is written.
@@ -609,15 +602,8 @@ class IdentityStore:
     ) -> Probe:
         """Connect to a server with the certificate of an identity, and return how it reacts.
 
-        Args:
-            name: the identity.
-            url: an https URL or HOST[:PORT]; by default the identity's, else that of its policy.
-            generation: by default the active one.
-            policy: use the URL of this policy.
-            ca: CAs to trust for the server, or `system`; by default the identity's trust bundle.
-            token: an access token to send; by default the identity's, if it has one.
-            timeout: seconds in total.
-            proxy: `http://HOST:PORT`, empty for none; by default that of the environment.
+        By default `url` is the identity's, else that of its policy (or of `policy`); `generation` is the active one;
+        `ca` and `token` are those of the identity. The other arguments are those of `certkit.probe`.
 
         Raises:
             certkit.InputError: if there is no URL, or no certificate.
