@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from certkit.errors import InputError
 from certkit.expiry.reminders import PREMATURE, SECOND
 from certkit.files import content as contents
-from certkit.files import reading
+from certkit.files import writing
 from certkit.files.folder import Folder
 from certkit.secret import Secret
 from certkit.times import parse_time, rfc3339
@@ -156,7 +156,7 @@ class ReminderFile:
         state = cls(path)
         with contextlib.ExitStack() as held:
             try:
-                _make_directory(path.parent)
+                writing.make_directory(path.parent, contents.PRIVATE_DIRECTORY_MODE)
                 folder = held.enter_context(_StateFolder.open(path.parent, about=path))
                 _content(folder, path)  # before a lock is left beside a foreign file
                 # The lock is a file beside it, because the file itself gets replaced.
@@ -268,11 +268,3 @@ def _rendered(memory: Memory) -> bytes:
         if len(content) <= MAX_BYTES:
             return content
         lines = lines[: len(lines) // 2]
-
-
-def _make_directory(folder: Path) -> None:
-    try:
-        for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-            each.mkdir(mode=contents.PRIVATE_DIRECTORY_MODE, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise reading.failure("cannot write", folder, error) from error

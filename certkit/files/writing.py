@@ -89,6 +89,19 @@ def publish(path: Path, content: Content, *, replace: bool = False, mode: int | 
         folder.write(path.name, content, replace=replace, mode=mode)
 
 
+def make_directory(path: Path, mode: int, *, about: Path | None = None) -> None:
+    """Make a directory, and those above it that do not exist, with the same mode; `about` is named in errors.
+
+    Raises:
+        InputError: if one cannot be made.
+    """
+    try:
+        for each in reversed([each for each in (path, *path.parents) if not each.exists()]):
+            each.mkdir(mode=mode, exist_ok=True)  # with `parents=True` those above have the mode of the umask
+    except (OSError, ValueError) as error:
+        raise reading.failure("cannot write", about or path, error) from error
+
+
 def write_report(path: Path, report: Iterable[str], *, is_public: bool = False) -> None:
     """Replace a report, given in parts, atomically, with the mode of the old one; devices and pipes are written to.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import content, reading, writing
+from certkit.files import content, writing
 from certkit.files.folder import Folder
 
 if TYPE_CHECKING:
@@ -55,13 +55,8 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     directory = mirror / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
     program = launcher(python).encode()
-    try:
-        for each in reversed([directory, *directory.parents]):
-            # Not `parents=True`, which takes the umask: others must not write where Terraform looks for programs.
-            if not each.exists():
-                each.mkdir(mode=content.PROGRAM_MODE, exist_ok=True)
-    except OSError as error:
-        raise reading.failure("cannot write", path, error) from error
+    # Others must not write where Terraform looks for programs.
+    writing.make_directory(directory, content.PROGRAM_MODE, about=path)
     with Folder.open(directory, about=path) as folder:
         changed = not folder.has(path.name) or not folder.holds(path.name, program)
     if changed:
