@@ -85,6 +85,7 @@ def test_a_hook_that_failed(store):
 def test_a_certificate_in_use(store):
     """All of its facts, and where the pair is."""
     [made] = use(store)
+    serial = made.certificate.serial_number
     location = store.location(store.load("acme"), "0001")
     assert told(store) == {
         "status": "ok",
@@ -97,7 +98,7 @@ def test_a_certificate_in_use(store):
         "spki_sha256": fingerprint(made.certificate.public_key()),
         "subject": "CN=acme-client-id,O=Acme Ltd",
         "issuer": "CN=Partner Issuing CA,O=Partner",
-        "serial": f"{made.certificate.serial_number:040x}",
+        "serial": serial.to_bytes((serial.bit_length() + 7) // 8).hex(),
         "csr": "",
         "certificate_path": location.certificate,
         "key_reference": location.key,
