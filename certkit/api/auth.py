@@ -124,7 +124,10 @@ class TokenAuth:
         """Authenticate a request of requests."""
         token = self._token()
         request.headers["Authorization"] = f"Bearer {token}"
-        position = _position(request.body)
+        try:
+            position = int(request.body.tell())  # a file is sent again from there
+        except (AttributeError, OSError):
+            position = None  # a pipe, or no file
 
         def once_more(response: Any, **options: Any) -> Any:
             if response.status_code != _UNAUTHORIZED or (position is None and hasattr(request.body, "read")):
@@ -169,14 +172,6 @@ class TokenAuth:
 
     def __reduce__(self) -> str:
         raise TypeError("an authentication object is not serialised")
-
-
-def _position(body: Any) -> int | None:
-    """Return the offset at which a file body starts, so that it can be sent again; None for pipes and other bodies."""
-    try:
-        return int(body.tell())
-    except (AttributeError, OSError):
-        return None
 
 
 def token_auth(tokens: AccessTokens, *, profile_id: str | None, grant: str | None) -> TokenAuth:

@@ -61,7 +61,12 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
         InputError: if an identity does not exist, or its policy cannot be used.
         StoreError: if the store cannot be used.
     """
-    one, other = (_side(store, name, now) for name in (sandbox, production))
+    sides = []
+    for name in (sandbox, production):
+        identity, kept = store.load(require_name(name)), guide.usable_token(store, name, now=now)
+        policy = catalogue.load(identity.record.settings.policy)
+        sides.append(Side(identity, policy, kept.token if kept else None))
+    one, other = sides
     found = [
         _environments(one, other),
         _hosts(one, ("sandbox", "sandbox-legacy")),
@@ -80,12 +85,6 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
     return [*found, reminders()]
 
 
-def _side(store: Store, name: str, now: datetime) -> Side:
-    identity = store.load(require_name(name))
-    kept = guide.usable_token(store, name, now=now)
-    return Side(identity, catalogue.load(identity.record.settings.policy), kept.token if kept else None)
-
-
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
     """Check whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`.
 
@@ -93,7 +92,10 @@ def reminders(places: Iterable[str] = _PLACES) -> Finding:
     """
     roots = [Path(os.path.expanduser(place)) for place in places]
     listed = [root / name for root in roots for name in (reading.listing(root) if reading.is_directory(root) else [""])]
-    found = [str(path) for path in listed if _runs_certkit(path)]
+    found = []
+    for path in listed:
+        with contextlib.suppress(InputError):
+            found += [str(path)] if _RUNS_CERTKIT.search(reading.read(path, limit=_MOST_BYTES)) else []
     crontab = shutil.which("crontab")
     if crontab is not None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -105,13 +107,6 @@ def reminders(places: Iterable[str] = _PLACES) -> Finding:
         return ok("reminders", f"certkit is scheduled by {', '.join(found[:3])}")
     hint = "schedule `certkit expiry` with cron or systemd, here or on another host: see scripts/cron, scripts/systemd"
     return warning("reminders", "no cron job or timer on this host runs certkit expiry", hint)
-
-
-def _runs_certkit(path: Path) -> bool:
-    try:
-        return _RUNS_CERTKIT.search(reading.read(path, limit=_MOST_BYTES)) is not None
-    except InputError:
-        return False
 
 
 def _environments(sandbox: Side, production: Side) -> Finding:

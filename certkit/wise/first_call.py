@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.probe import Probe
     from certkit.secret import Secret
     from certkit.wise.oauth import TokenEndpoint
 
-_CERTIFICATE, _HTTP = "client-certificate", "http"
 _TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, start again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
 
 
@@ -37,9 +35,9 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
     where = urlsplit(base).netloc
     if endpoint.credentials is None:
         hint = "give the URL of the mTLS API, and activate a certificate"
-        return unknown(_CERTIFICATE, f"no client certificate would be sent to {where}", hint)
+        return unknown("client-certificate", f"no client certificate would be sent to {where}", hint)
     if not policy.hosts.probe_path:
-        return unknown(_HTTP, f"policy {policy.name} has no probe URL", "set hosts.probe_path")
+        return unknown("http", f"policy {policy.name} has no probe URL", "set hosts.probe_path")
     found = probe(
         target(base + policy.hosts.probe_path),
         credentials=endpoint.credentials,
@@ -49,21 +47,17 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
         timeout=endpoint.timeout,
         addresses=policy.hosts,
     )
-    return _judged(found, where, has_token=token is not None)
-
-
-def _judged(found: Probe, where: str, *, has_token: bool) -> Finding:
     certificate, status = found.verdict_on_certificate(), found.http_status
     if certificate.status is Status.CRITICAL:
         return replace(certificate, hint=CERTIFICATE_HINT)
     if status == 200:
-        return ok(_HTTP, f"{where} accepts the certificate and the token (status 200)")
-    if status == 401 and not has_token:
-        return skipped(_HTTP, f"{where} accepts the client certificate; no token was tried", "give --token-file")
+        return ok("http", f"{where} accepts the certificate and the token (status 200)")
+    if status == 401 and token is None:
+        return skipped("http", f"{where} accepts the client certificate; no token was tried", "give --token-file")
     if status in {401, 403}:
-        return critical(_HTTP, f"{where} rejects the token: status {status}", _TOKEN_HINT)
+        return critical("http", f"{where} rejects the token: status {status}", _TOKEN_HINT)
     if status is not None:
         hint = "check the URL, and any gateway in between"
-        return unknown(_HTTP, f"{where} responds with status {status}", hint)
+        return unknown("http", f"{where} responds with status {status}", hint)
     first = next(each for each in found.findings if not each.is_good)
     return unknown(first.id, first.message, first.hint)

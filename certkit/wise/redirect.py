@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from certkit.errors import InputError, RefusedError
+from certkit.net import address
 from certkit.printable import printable
 from certkit.secret import Secret
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
 
 _MAX_URL = 8192
 _MOST_FIELDS = 32
@@ -48,9 +45,9 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
         RefusedError: if the user or Wise did not grant access.
     """
     parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
-    if _place(parts) != _place(_split(redirect_uri)):
+    if parts._replace(query="") != _split(redirect_uri)._replace(query=""):
         raise InputError(f"the pasted URL is not a redirect to {redirect_uri}", hint="check --redirect-uri")
-    fields = _fields(parts.query)
+    fields = _fields(parts.query.removeprefix("?"))
     if "error" in fields:
         message = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
         hint = "check that access was granted and that Wise knows this redirect URI; then start again"
@@ -111,25 +108,15 @@ def require_profile(text: str) -> str:
     return text
 
 
-def _split(text: str) -> SplitResult:
-    problem = None
+def _split(text: str) -> address.UrlParts:
     if len(text) > _MAX_URL or not text.isascii() or not text.isprintable():
-        problem = "it is too long, or has characters that a URL cannot have"
-    else:
-        try:
-            parts = urlsplit(text)
-            if parts.scheme.lower() in {"http", "https"} and parts.hostname and parts.port != 0:
-                return parts
-        except ValueError:
-            pass
-    raise InputError(f"the pasted text is not a URL: {problem or 'it does not begin with https://'}", hint=_HINT)
-
-
-def _place(parts: SplitResult) -> tuple[object, ...]:
-    """Return the part of a URL that has to match; Wise puts a slash after the redirect URI."""
-    scheme = parts.scheme.lower()
-    port = parts.port or {"http": 80, "https": 443}[scheme]
-    return scheme, parts.username, parts.password, parts.hostname, port, parts.path.rstrip("/")
+        message = "the pasted text is not a URL: it is too long, or has characters that a URL cannot have"
+        raise InputError(message, hint=_HINT)
+    try:
+        parts = address.split(text)
+    except InputError as error:
+        raise InputError(f"the pasted text is not a URL: {error.message}", hint=_HINT) from error
+    return parts._replace(path=parts.path.rstrip("/"))  # Wise puts a slash after the redirect URI
 
 
 def _fields(query: str) -> dict[str, str]:

@@ -62,7 +62,10 @@ def renewed(
     lease = longest_seconds + _PATIENCE_SECONDS
     begin: float | None = time.monotonic()
     for patience_is_over in _waiting(lease):
-        kept = _require(store, name, first.token.document)
+        kept = tokens.read(store, name, first.token.document)
+        if kept is None:
+            hint = "get one: certkit wise token exchange"
+            raise InputError(f"the token of {name} was removed in the meantime", hint=hint)
         token, now = kept.token, clock()
         if token.is_leased(now) and not patience_is_over:
             if begin is not None and time.monotonic() - begin > _SILENT_SECONDS:
@@ -144,15 +147,6 @@ def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
     """End the lease. A token whose lease ends now is in doubt, and so is due."""
     with contextlib.suppress(StoreError):  # then it ends by itself
         tokens.write(store, name, token, over=ours.version)
-
-
-def _require(store: Store, name: str, document: str) -> Kept:
-    kept = tokens.read(store, name, document)
-    if kept is None:
-        raise InputError(
-            f"the token of {name} was removed in the meantime", hint="get one: certkit wise token exchange"
-        )
-    return kept
 
 
 def _waiting(seconds: float) -> Iterator[bool]:

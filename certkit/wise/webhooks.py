@@ -147,32 +147,23 @@ def check(
         InputError: if the text is not a URL, or the server cannot be reached or is not trusted.
     """
     require_url(url)
-    asked = [_response(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _self_signed(now))]
+    request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
+    # For each try the response, or the alert that ended the handshake, empty if it gave no reason.
+    found: list[http.HttpAnswer | str] = []
+    for shown in (None, _self_signed(now)):
+        try:
+            found.append(http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout))
+        except http.HttpError as error:
+            if not isinstance(error.__cause__, HandshakeEndedError):
+                raise
+            found.append(error.alert)
     # Without a client certificate TLS 1.2 reports only "handshake failure", which may mean anything; but not if the
     # same server gets as far as judging a certificate.
-    is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
+    is_explained = isinstance(found[1], str) and _is_of_certificates(found[1])
     return [
-        _judged("no client certificate", asked[0], may_be_vague=is_explained),
-        _judged("an untrusted client certificate", asked[1]),
+        _judged("no client certificate", found[0], may_be_vague=is_explained),
+        _judged("an untrusted client certificate", found[1]),
     ]
-
-
-def _response(
-    url: str,
-    shown: Credentials | None,
-    *,
-    now: datetime,
-    anchors: Sequence[Certificate] | None,
-    timeout: float,
-) -> http.HttpAnswer | str:
-    """Return the server's response, or the alert that ended the handshake, empty if it gave no reason."""
-    request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
-    try:
-        return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
-    except http.HttpError as error:
-        if not isinstance(error.__cause__, HandshakeEndedError):
-            raise
-        return error.__cause__.alert
 
 
 def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = False) -> Finding:

@@ -69,12 +69,8 @@ def authorize_url(
     else:
         output.result(f"{url}\n")
     if opens:
-        _open(output, url)
+        import webbrowser
+
+        if not webbrowser.open(url):
+            output.warn("could not open a browser. Open the URL yourself")
     return 0
-
-
-def _open(output: Output, url: str) -> None:
-    import webbrowser
-
-    if not webbrowser.open(url):
-        output.warn("could not open a browser. Open the URL yourself")

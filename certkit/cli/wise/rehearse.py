@@ -93,19 +93,15 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
         clock=lambda: inputs.now() + offset,
         log=output.say if output.verbose else lambda _: None,
     ) as found:
-        ended_by = _serve(output, _facts(found), ready_file, ending)
+        facts = _facts(found)
+        line = json.dumps(facts) + "\n"
+        with _ready(ready_file, line):
+            if output.as_json:
+                output.result(line)
+            elif not output.quiet:
+                output.text(_text(facts))
+            ended_by = signal.sigwait(ending)
     return 128 + ended_by if ended_by == signal.SIGHUP else 0
-
-
-def _serve(output: Output, facts: dict[str, Any], ready_file: str | None, ending: set[signal.Signals]) -> int:
-    """Print the addresses of the rehearsal, and wait until one of these signals stops it; return the signal."""
-    line = json.dumps(facts) + "\n"
-    with _ready(ready_file, line):
-        if output.as_json:
-            output.result(line)
-        elif not output.quiet:
-            output.text(_text(facts))
-        return signal.sigwait(ending)
 
 
 @contextlib.contextmanager

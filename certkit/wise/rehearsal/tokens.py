@@ -146,10 +146,6 @@ def _registration_code(rehearsal: WiseRehearsal, form: Mapping[str, str], now: d
     return _new_grant(rehearsal, "registration_code", now)
 
 
-def _client_credentials(rehearsal: WiseRehearsal, _: Mapping[str, str], now: datetime) -> Reply:
-    return _new_grant(rehearsal, "client_credentials", now)
-
-
 def _refresh_token(rehearsal: WiseRehearsal, form: Mapping[str, str], now: datetime) -> Reply:
     refresh = form["refresh_token"]
     old = next((each for each in rehearsal.state.grants if each.refresh_sha256 == digest(refresh)), None)
@@ -216,6 +212,6 @@ def _granted(
 _GRANTS: dict[str, tuple[tuple[str, ...], Callable[[WiseRehearsal, Mapping[str, str], datetime], Reply]]] = {
     "authorization_code": (("client_id", "code", "redirect_uri"), _authorization_code),
     "refresh_token": (("refresh_token",), _refresh_token),
-    "client_credentials": ((), _client_credentials),
+    "client_credentials": ((), lambda rehearsal, _, now: _new_grant(rehearsal, "client_credentials", now)),
     "registration_code": (("client_id", "email", "registration_code"), _registration_code),
 }

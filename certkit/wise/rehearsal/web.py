@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from certkit.wise.rehearsal.pages import Markup
     from certkit.wise.rehearsal.rehearsal import WiseRehearsal
 
-CA_PATH = "/developer-hub/wise.ca-certificate.rehearsal.pem"
 _CERTIFICATES = "/developer-hub/certificates/"
-_PEM = "application/x-pem-file"
 
 
 def answer(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
@@ -85,12 +83,8 @@ def _certificate(rehearsal: WiseRehearsal, serial: str) -> Reply:
     if found is None:
         return _page(pages.missing(rehearsal), status=404)
     if serial.endswith(".pem"):
-        return Reply(content_type=_PEM, body=found.pem.encode())
+        return _pem(found.pem.encode())
     return _page(pages.certificate(rehearsal, found))
-
-
-def _ca(rehearsal: WiseRehearsal, _: WebRequest) -> Reply:
-    return Reply(content_type=_PEM, body=rehearsal.ca.pem)
 
 
 def _control(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
@@ -122,6 +116,10 @@ def _control(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
     return redirect("/controls")
 
 
+def _pem(body: bytes) -> Reply:
+    return Reply(content_type="application/x-pem-file", body=body)
+
+
 def _page(page: Markup, *, status: int = 200) -> Reply:
     policy = f"default-src 'none'; style-src 'sha256-{pages.STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
     headers = {"Content-Security-Policy": policy}
@@ -139,6 +137,6 @@ _ROUTES: dict[tuple[str, str], Callable[[WiseRehearsal, WebRequest], Reply]] = {
     ("POST", "/oauth/authorize"): _authorize,
     ("GET", "/callback"): _callback,
     ("POST", "/developer-hub"): _generate,
-    ("GET", CA_PATH): _ca,
+    ("GET", "/developer-hub/wise.ca-certificate.rehearsal.pem"): lambda rehearsal, _: _pem(rehearsal.ca.pem),
     ("POST", "/controls"): _control,
 }
