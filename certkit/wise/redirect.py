@@ -44,10 +44,10 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
         InputError: if it is not a URL, or not a redirect to that URI.
         RefusedError: if the user or Wise did not grant access.
     """
-    parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
-    if parts._replace(query="") != _split(redirect_uri)._replace(query=""):
+    place, query = _split("".join(pasted[: 2 * _MAX_URL].split()))
+    if place != _split(redirect_uri)[0]:
         raise InputError(f"the pasted URL is not a redirect to {redirect_uri}", hint="check --redirect-uri")
-    fields = _fields(parts.query.removeprefix("?"))
+    fields = _fields(query)
     if "error" in fields:
         message = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
         hint = "check that access was granted and that Wise knows this redirect URI; then start again"
@@ -108,15 +108,16 @@ def require_profile(text: str) -> str:
     return text
 
 
-def _split(text: str) -> address.UrlParts:
+def _split(text: str) -> tuple[tuple[object, ...], str]:
+    """Return the place that a URL leads to, without the slash that Wise puts after a redirect URI, and its query."""
     if len(text) > _MAX_URL or not text.isascii() or not text.isprintable():
         message = "the pasted text is not a URL: it is too long, or has characters that a URL cannot have"
         raise InputError(message, hint=_HINT)
     try:
-        parts = address.split(text)
+        *place, path, query = address.split(text)
     except InputError as error:
         raise InputError(f"the pasted text is not a URL: {error.message}", hint=_HINT) from error
-    return parts._replace(path=parts.path.rstrip("/"))  # Wise puts a slash after the redirect URI
+    return (*place, path.rstrip("/")), query.removeprefix("?")
 
 
 def _fields(query: str) -> dict[str, str]:

@@ -125,11 +125,11 @@ def authorize(rehearsal: WiseRehearsal, asked: Mapping[str, str]) -> Markup:
     choices = _joined(
         _html(
             '<label><input type="radio" name="profile" value="{id}"{checked}> {name} ({id})</label>',
-            id=profile.id,
-            name=profile.name,
+            id=profile_id,
+            name=name,
             checked=Markup(" checked") if number == 0 else "",
         )
-        for number, profile in enumerate(PROFILES)
+        for number, (profile_id, name) in enumerate(PROFILES.items())
     )
     content = _html(
         """<p>The application <strong>{client_id}</strong> asks for access to one of your accounts.
@@ -245,8 +245,11 @@ def controls(rehearsal: WiseRehearsal) -> Markup:
         )
         for each in reversed(state.grants)
     ]
-    live = [(each.name, each.serial, _button("revoke-certificate", each.serial, f"Revoke {each.name}"))
-            for each in state.certificates if each.is_live(now)]  # fmt: skip
+    live = [
+        (each.name, each.serial, _button("revoke-certificate", each.serial, f"Revoke {each.name}"))
+        for each in state.certificates
+        if each.is_live(now)
+    ]
     hooks = [(each.name, each.trigger_on, each.url) for each in state.subscriptions]
     content = _html(
         """<p>Trigger the failures that happen to everyone eventually, and see how your programs react.</p>
@@ -380,8 +383,7 @@ def _button(action: str, subject: str, text: str) -> Markup:
 
 
 def _profile(grant: Grant) -> str:
-    names = {profile.id: profile.name for profile in PROFILES}
-    return names.get(grant.profile_id, "none") if grant.profile_id is not None else "none"
+    return PROFILES.get(grant.profile_id or 0, "none")
 
 
 def _certificate_address(issued: HubCertificate) -> str:

@@ -20,18 +20,8 @@ _MARK = "rehearsal, not Wise"
 MAX_REMEMBERED = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """An account that a user can choose when granting access."""
-
-    id: int
-    name: str
-
-
-PROFILES = (
-    Profile(id=10000001, name="Rehearsal Ltd, business"),
-    Profile(id=10000002, name="Robin Rehearsal, personal"),
-)
+# The accounts that a user can choose when granting access.
+PROFILES = {10000001: "Rehearsal Ltd, business", 10000002: "Robin Rehearsal, personal"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

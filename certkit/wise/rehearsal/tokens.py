@@ -63,7 +63,7 @@ def decide(rehearsal: WiseRehearsal, asked: Mapping[str, str]) -> str:
     """
     told = {"error": "access_denied"}
     if asked.get("decision") == "grant":
-        profile_id = next((each.id for each in PROFILES if str(each.id) == asked.get("profile")), None)
+        profile_id = next((each for each in PROFILES if str(each) == asked.get("profile")), None)
         if profile_id is None:
             raise RefusedError("no account was chosen", hint="go back and choose one of the accounts")
         word, now = new_token(), rehearsal.clock()
