@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +13,16 @@ from certkit.cli.shared.output import Output, explain, reporting
 from certkit.cli.shared.stores import store_option
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
+from certkit.printable import sentences
 from certkit.times import parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from certkit.expiry.reminder_file import ReminderFile
     from certkit.expiry.reminders import Reminders
+    from certkit.expiry.scan import Found, Judge, Row, Scan
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
     from certkit.net.tls import Credentials
@@ -69,14 +77,13 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
       certkit expiry -q --remind policy --policy wise-production partners/
       certkit expiry partners/ --format html --output expiry.html
     """
-    from certkit.cli.expiry_report import Reporter
     from certkit.cli.shared.stores import opener
     from certkit.expiry.scan import Judge, look, scan
     from certkit.expiry.sources.parsing import access, parse
 
     form = "json" if output.as_json else options["format_"]
     target = None if options["target"] == inputs.STDIN else options["target"]
-    reporter = Reporter(output, form, target, options["state"], show_all=options["show_all"])
+    reporter = _Reporter(output, form, target)
     judge = Judge(
         thresholds=_thresholds(options["policy_name"], options["warn"], options["critical"]),
         now=parse_time(options["at"]) if options["at"] is not None else inputs.now(),
@@ -98,12 +105,15 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
         client=client,
         stdin=inputs.chunks,
     ) as access_to:
-        found = output.counted(look(parse(sources, access_to), judge), of=lambda part: part.places)
-        result = scan(reporter.collect(found), now=judge.now, findings=findings)
+        found: Iterable[Found] = output.counted(look(parse(sources, access_to), judge), of=lambda part: part.places)
+        if form == "jsonl":
+            found = reporter.print_lines(found)
+        result = scan(found, now=judge.now, findings=findings)
     places = result.quiet + sum(len(row.sources) for row in result.rows)
     explain(f"warning below {judge.thresholds.warn}, critical below {judge.thresholds.critical}")
     explain(f"certificates and CRLs found: {places:,}, files skipped: {len(result.skipped):,}")
-    troubles = reporter.report(result, judge, sources=sources)
+    troubles = reporter.report(result, judge, state=options["state"], show_all=options["show_all"])
+    reporter.report_failures(result, sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 
 
@@ -145,3 +155,130 @@ def _client(cert: str | None, key: str | None, secret: Secret | None) -> tuple[C
         raise InputError("--cert and --key must be given together", hint="give both, or none")
     client, file = inputs.credentials(cert, key, secret)
     return client, [] if file.is_good else [file]
+
+
+class _Reporter:
+    """A report in one format, written to a file or to standard output (None)."""
+
+    def __init__(self, output: Output, form: str, target: str | None) -> None:
+        self.output = output
+        self.format = form
+        self.target = target
+        self._lines: list[str] = []
+
+    @property
+    def render(self) -> Callable[[Row], str] | None:
+        """Return the function that formats one row, for formats that print rows one by one."""
+        if self.format not in {"json", "jsonl"}:
+            return None
+        from certkit.report import json
+
+        return json.facts_of
+
+    def print_lines(self, found: Iterable[Found]) -> Iterator[Found]:
+        """Print each part as lines of JSON as soon as it is found; those for a file are kept until the end."""
+        from certkit.report import json
+
+        for part in found:
+            lines = "".join(json.sightings(part))
+            if self.target is None:
+                self.output.result(lines)
+            else:
+                self._lines.append(lines)
+            part.condense()
+            yield part
+
+    def report(self, scan: Scan, judge: Judge, *, state: str | None, show_all: bool) -> list[Status]:
+        """Report what was found; return the statuses of failures. `state` records which reminders were sent."""
+        troubles: list[Status] = []
+        if scan.is_interrupted and self.target is not None:
+            self.output.say(f"{self.target} was not changed")
+        elif self.format != "text":
+            self._send(self._rendered(scan, judge))
+        elif judge.reminders is None:
+            rows = [row for row in scan.by_urgency if not self.output.quiet or row.status is not Status.OK]
+            self._send(self._table(scan, rows, show_all=show_all, with_summary=not self.output.quiet))
+        else:
+            troubles = self._remind(scan, judge.reminders, state)
+        return troubles
+
+    def report_failures(self, scan: Scan, sources: Sequence[str]) -> None:
+        """Print on standard error what could not be checked; a report for Nagios has that already."""
+        if self.format == "nagios":
+            return
+        for failure in scan.failures:
+            self.output.fail(InputError(failure.message, hint=failure.hint))
+        if scan.is_interrupted or scan.found_nothing:
+            message, hint = scan.trouble
+            self.output.fail(InputError(f"{message}, {', '.join(sources)}", hint=hint))
+
+    def _send(self, parts: Iterable[str]) -> None:
+        if self.target is None:
+            self.output.stream(parts, write=self.output.text if self.format == "text" else self.output.result)
+            return
+        from certkit.files import writing
+
+        # Another user reads the metrics, so their mode must not depend on the umask.
+        writing.write_report(Path(self.target), parts, is_public=self.format == "prometheus")
+
+    def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
+        match self.format:
+            case "jsonl":
+                return self._lines
+            case "json":
+                from certkit.report import json
+
+                return json.scanned(scan)
+            case "prometheus":
+                from certkit.report import prometheus
+
+                return prometheus.pieces(scan)
+            case "nagios":
+                from certkit.report import nagios
+
+                return [nagios.render(scan, thresholds=judge.thresholds)]
+            case "html":
+                from certkit.report import html
+
+                return [html.render(scan)]
+        from certkit.report import ics
+
+        return [ics.render(scan, reminders=judge.reminders.thresholds) if judge.reminders else ics.render(scan)]
+
+    def _table(self, scan: Scan, rows: Sequence[Row], *, show_all: bool, with_summary: bool = False) -> Iterator[str]:
+        from certkit.report import text
+
+        paint = self.output.paint if self.target is None else text.plain
+        yield from text.expiry(scan, rows, paint=paint, show_all=show_all, header=with_summary)
+        if with_summary:
+            yield text.expiry_summary(scan)
+        if self.target is not None:
+            yield text.unseen(scan)
+        if self.output.verbose:
+            yield text.passed_over(scan)
+
+    def _remind(self, scan: Scan, reminders: Reminders, state: str | None) -> list[Status]:
+        """Report all rows for which a reminder is due, and record that they were reported."""
+        with _reminder_file(state) as file:
+            due = file.due(scan.by_urgency, reminders=reminders, now=scan.now)
+            self._send(self._table(scan, [each.row for each in due], show_all=True))
+            file.record(due)
+        for trouble in file.warnings:
+            self.output.warn(sentences(trouble.message, trouble.hint))
+        return [Status.WARNING] if file.warnings else []
+
+
+def _reminder_file(path: str | None) -> AbstractContextManager[ReminderFile]:
+    from certkit.expiry.reminder_file import ReminderFile
+
+    if path is not None:
+        return ReminderFile.open(Path(path))
+    import platformdirs
+
+    try:
+        return ReminderFile.open(platformdirs.user_state_path("certkit") / "reminders.json")
+    except RuntimeError:  # this user has no home directory
+        forgetful = ReminderFile(Path("reminders.json"))
+        hint = "name a file with --state; until then every reminder is repeated"
+        forgetful.warnings.append(InputError("cannot keep reminders: this user has no home directory", hint=hint))
+        return contextlib.nullcontext(forgetful)

@@ -112,10 +112,6 @@ class Output(NamedTuple):
         """Print a warning on standard error, even when quiet."""
         self.say(f"warning: {message}")
 
-    def warn_about(self, trouble: CertkitError) -> None:
-        """Print a warning about a failure that did not stop the command."""
-        self.warn(sentences(trouble.message, trouble.hint))
-
     def fail(self, error: CertkitError, name: str = "") -> None:
         """Print on standard error a failure that did not stop the command; `name` is what failed."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
