@@ -232,7 +232,7 @@ class _Reporter:
             case "prometheus":
                 from certkit.report import prometheus
 
-                return prometheus.pieces(scan)
+                return prometheus.render(scan)
             case "nagios":
                 from certkit.report import nagios
 

@@ -21,6 +21,7 @@ from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     import icalendar
 
@@ -55,13 +56,12 @@ def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) 
         calendar.add_component(_event(row, scan, reminders))
     if scan.failures or scan.is_interrupted or not ending:
         calendar.add_component(_notice(scan))
-    text: str = calendar.to_ical().decode()
-    return text
+    return str(calendar.to_ical().decode())
 
 
 def _event(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> icalendar.Event:
     """Return the event of a certificate or CRL; its text never changes with time, only its alarms and places do."""
-    from icalendar import Alarm, Event
+    from icalendar import Alarm
 
     subject = shortened(printable(row.subject), 200) or "without a name"
     text = f"{NOUNS[row.kind].capitalize()} {subject} {'is out of date' if row.kind is Kind.CRL else 'expires'}"
@@ -75,14 +75,7 @@ def _event(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> icalendar.Eve
         *(f"Seen in {shortened(printable(source))}" for source in row.sources[:MAX_LISTED]),
         *([f"and in {counted(left_out, 'other place')}"] if left_out > 0 else []),
     ]
-    event = Event()
-    event.add("uid", f"{row.fingerprint_sha256}@certkit")
-    event.add("dtstamp", scan.now)
-    event.add("dtstart", row.not_after)
-    event.add("summary", text)
-    event.add("description", "\n".join(described))
-    event.add("categories", ["Certificates"])
-    event.add("transp", "TRANSPARENT")
+    event = _new_event(row.fingerprint_sha256, scan.now, row.not_after, text, described)
     for before in _still_useful(row, scan, reminders):
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
@@ -115,8 +108,6 @@ def _notice(scan: Scan) -> icalendar.Event:
 
     The same problem on another day moves the event to that day; a different problem is a separate event.
     """
-    from icalendar import Event
-
     if len(scan.failures) == 1:
         title = f"certkit: {shortened(printable(scan.failures[0].message), 200)}"
     elif scan.failures:
@@ -137,12 +128,21 @@ def _notice(scan: Scan) -> icalendar.Event:
         details.append(f"and {len(scan.failures) - MAX_LISTED:,} more")
     sources = sorted({failure.source for failure in scan.failures})
     about = "\0".join([*sources, "interrupted" if scan.is_interrupted else ""])
+    digest = hashlib.sha256(about.encode(errors="surrogatepass")).hexdigest()
+    return _new_event(digest, scan.now, scan.now, title, details)
+
+
+def _new_event(
+    identifier: str, now: datetime, start: datetime, title: str, description: Sequence[str]
+) -> icalendar.Event:
+    from icalendar import Event
+
     event = Event()
-    event.add("uid", f"{hashlib.sha256(about.encode(errors='surrogatepass')).hexdigest()}@certkit")
-    event.add("dtstamp", scan.now)
-    event.add("dtstart", scan.now)
+    event.add("uid", f"{identifier}@certkit")
+    event.add("dtstamp", now)
+    event.add("dtstart", start)
     event.add("summary", title)
-    event.add("description", "\n".join(details))
+    event.add("description", "\n".join(description))
     event.add("categories", ["Certificates"])
     event.add("transp", "TRANSPARENT")
     return event

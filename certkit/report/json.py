@@ -85,7 +85,6 @@ def _moment(moment: datetime | None) -> str | None:
 
 def probed(probe: Probe) -> Document:
     """The result of `probe`, with the findings and what both sides presented; null if nothing was presented."""
-    ends = {"server_not_after": probe.server_not_after, "client_not_after": probe.client_not_after}
     return {
         **judged(probe.status, probe.subject, probe.findings),
         "target": str(probe.target),
@@ -93,7 +92,8 @@ def probed(probe: Probe) -> Document:
         "cipher": probe.cipher,
         "acceptable_cas": None if probe.accepted_cas is None else list(probe.accepted_cas),
         "server_chain": [each.subject.text for each in probe.server_chain],
-        **{name: None if end is None else rfc3339(end) for name, end in ends.items()},
+        "server_not_after": _moment(probe.server_not_after),
+        "client_not_after": _moment(probe.client_not_after),
     }
 
 
@@ -201,8 +201,8 @@ def _generation(found: GenerationView | None) -> Document | None:
         "key_type": found.key_type,
         "spki_sha256": found.spki_sha256,
         "csr": found.csr,
-        "not_before": rfc3339(found.not_before) if found.not_before else None,
-        "not_after": rfc3339(found.not_after) if found.not_after else None,
+        "not_before": _moment(found.not_before),
+        "not_after": _moment(found.not_after),
         "days_left": found.days_left,
         "fingerprint_sha256": found.fingerprint_sha256,
     }

@@ -18,12 +18,8 @@ _CHOICE = "*"
 def shown(policy: Policy, notes: Sequence[str]) -> str:
     """Return a policy with all its rules, each with the number of its source; `*` marks the author's own choices."""
     lines = [f"name: {policy.name}", f"title: {printable(policy.title)}"]
-    if policy.summary:
-        lines.append(f"summary: {printable(policy.summary)}")
-    if policy.environment:
-        lines.append(f"environment: {printable(policy.environment)}")
-    if policy.credential:
-        lines.append(f"credential: {printable(policy.credential)}")
+    facts = {"summary": policy.summary, "environment": policy.environment, "credential": policy.credential}
+    lines += [f"{name}: {printable(fact)}" for name, fact in facts.items() if fact]
     if policy.companions:
         lines.append(f"see also: {', '.join(policy.companions)}")
     lines.append("rules:")

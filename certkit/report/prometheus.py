@@ -19,8 +19,7 @@ from certkit.report.words import shortened
 from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from certkit.expiry.scan import Row, Scan
 
@@ -53,16 +52,7 @@ _LONGEST_DECIMAL_BITS = 512
 _SAMPLES_AT_ONCE = 1000
 
 
-def render(scan: Scan) -> str:
-    """Render the metrics of a scan, with series for each sighting.
-
-    Raises:
-        InputError: if the package prometheus-client is not installed.
-    """
-    return "".join(pieces(scan))
-
-
-def pieces(scan: Scan) -> Iterator[str]:
+def render(scan: Scan) -> Iterator[str]:
     """Yield the metrics piece by piece: the whole may take ten times as much memory as the scan.
 
     Raises:
@@ -80,16 +70,16 @@ def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
     series = _series(scan.rows)
     certificates = {labels: row for labels, row in series.items() if row.kind is Kind.CERTIFICATE}
     lists = {labels: row for labels, row in series.items() if row.kind is Kind.CRL}
-    yield "x509_cert_not_after", _ends(certificates)
-    yield "x509_cert_not_before", _begins(certificates)
-    yield "x509_cert_expired", _is_over(certificates, scan.now)
-    yield "x509_crl_next_update", _ends(lists)
-    yield "x509_crl_this_update", _begins(lists)
-    yield "x509_crl_stale", _is_over(lists, scan.now)
+    yield "x509_cert_not_after", _samples(certificates, lambda row: row.not_after.timestamp())
+    yield "x509_cert_not_before", _samples(certificates, lambda row: row.not_before.timestamp())
+    yield "x509_cert_expired", _samples(certificates, lambda row: row.not_after < scan.now)
+    yield "x509_crl_next_update", _samples(lists, lambda row: row.not_after.timestamp())
+    yield "x509_crl_this_update", _samples(lists, lambda row: row.not_before.timestamp())
+    yield "x509_crl_stale", _samples(lists, lambda row: row.not_after < scan.now)
     failures = sorted({(*_location(failure.source), failure.reason.value) for failure in scan.failures})
     nothing, place = dict.fromkeys(_ALWAYS, ""), ("filename", "filepath", "source", "reason")
     failed_series: Iterator[Sample] = ((nothing | dict(zip(place, each, strict=True)), 1) for each in failures)
-    yield "x509_cert_error", chain(failed_series, ((_by_name(labels), 0) for labels in series))
+    yield "x509_cert_error", chain(failed_series, _samples(series, lambda _: 0))
     yield "certkit_last_run_timestamp_seconds", [({}, scan.now.timestamp())]
     yield "certkit_certificates", [({"status": status}, number) for status, number in scan.counts().items()]
     failed = Counter(failure.reason for failure in scan.failures)
@@ -135,21 +125,10 @@ def _decimal(number: int) -> str:
     return str(number) if number.bit_length() <= _LONGEST_DECIMAL_BITS else shortened(f"{number:#x}")
 
 
-def _by_name(labels: tuple[str, ...]) -> dict[str, str]:
-    """Return labels by name; those that x509-certificate-exporter always writes are present even if empty."""
-    return {name: value for name, value in zip(_LABELS, labels, strict=True) if value or name in _ALWAYS}
-
-
-def _ends(series: Series) -> Iterator[Sample]:
-    return ((_by_name(labels), row.not_after.timestamp()) for labels, row in series.items())
-
-
-def _begins(series: Series) -> Iterator[Sample]:
-    return ((_by_name(labels), row.not_before.timestamp()) for labels, row in series.items())
-
-
-def _is_over(series: Series, now: datetime) -> Iterator[Sample]:
-    return ((_by_name(labels), row.not_after < now) for labels, row in series.items())
+def _samples(series: Series, value: Callable[[Row], float]) -> Iterator[Sample]:
+    """Yield labels by name and a value; labels that x509-certificate-exporter always writes may be empty."""
+    for labels, row in series.items():
+        yield {name: each for name, each in zip(_LABELS, labels, strict=True) if each or name in _ALWAYS}, value(row)
 
 
 def _portion(name: str, samples: Iterable[Sample]) -> str:

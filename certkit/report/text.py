@@ -104,12 +104,6 @@ def created(made: MadeRequest, policy: Policy) -> str:
     return _text(lines)
 
 
-def batch(made: Sequence[MadeRequest], directory: str) -> str:
-    """Return the result of a batch in one line."""
-    new = sum(one.changed for one in made)
-    return f"{printable(directory)}: {new:,} created, {len(made) - new:,} already present\n"
-
-
 def objects(source: str, described: Sequence[dict[str, Any]], *, show_all: bool) -> str:
     """Return a paragraph for each object that `inspect` found in one source."""
     shown = described if show_all else described[:MAX_OBJECTS]
@@ -229,21 +223,20 @@ def expiry(
     for row in rows:
         counted[row.sources[0]] += 1
         if show_all or counted[row.sources[0]] <= MAX_OBJECTS:
-            shown.append(row)
-    left_width = max((len(_left(row, scan.now)) for row in shown), default=0)
-    place_width = min(max((len(_places(row)) for row in shown), default=0), _PLACE_WIDTH)
+            shown.append((row, _left(row, scan.now), _places(row)))
+    left_width = max((len(left) for _, left, _ in shown), default=0)
+    place_width = min(max((len(place) for _, _, place in shown), default=0), _PLACE_WIDTH)
     if shown and header:
         left_width, place_width = max(left_width, len("EXPIRY")), max(place_width, len("SOURCE"))
         begin = f"{'STATUS':{_STATUS_WIDTH}}  {'EXPIRY':{left_width}}  {'VALID UNTIL':{len(rfc3339(scan.now))}}"
         yield f"{begin}  {'SOURCE':{place_width}}  SUBJECT\n"
-    for row in shown:
+    for row, left, place in shown:
         label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
         when = rfc3339(row.not_after)
-        left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
         name = _cut(row.subject, show_all=show_all) or f"(no name, serial {row.serial_hex})"
         what = f"revocation list of {name}" if row.kind is Kind.CRL else name
         note = f" ({row.note})" if row.note else ""
-        yield f"{label}  {left}  {when}  {place}  {what}{note}\n"
+        yield f"{label}  {left.ljust(left_width)}  {when}  {place.ljust(place_width)}  {what}{note}\n"
     for source, count in counted.items():
         if count > MAX_OBJECTS and not show_all:
             yield f"{printable(source)}: and {count - MAX_OBJECTS:,} more (--all)\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -42,32 +42,19 @@ class Column:
         return self.critical + self.warning + self.ok
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """The beginning and the names of a period; it ends where the next one begins."""
-
-    start: datetime
-    label: str
-    name: str
-
-
 def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
     """Return the expired ones, then periods from now on, then everything later, if any.
 
     Periods are weeks if those cover everything, else months up to two years; years if nothing is that near.
     """
     ends = [row.not_after for row in rows if row.not_after >= now]
-    near = [end for end in ends if end - now < _MONTHS_IN_VIEW]
-    last = max(near or ends, default=now)
-    further = _months if near else _years
-    stretches = (_weeks if last - now < _MOST_WEEKS * _WEEK else further)(now, last)
-    start = stretches[-1].start
-    stretches[-1] = replace(stretches[-1], label="later", name=f"from {day(start)} on")
-    starts = [stretch.start for stretch in stretches]
+    periods = _periods(ends, now)
+    starts = [now, *(start for start, _, _ in periods[1:])]
     numbers = [Counter[Status]() for _ in range(len(starts) + 1)]
     for row in rows:
         numbers[bisect_right(starts, row.not_after)][row.status] += 1
-    named = [("expired", "expired"), *((each.label, each.name) for each in stretches)]
+    last = ("later", f"from {day(starts[-1])} on")
+    named = [("expired", "expired"), *((label, name) for _, label, name in periods[:-1]), last]
     made = [
         Column(label, name, counts[Status.CRITICAL], counts[Status.WARNING], counts[Status.OK])
         for (label, name), counts in zip(named, numbers, strict=True)
@@ -75,27 +62,25 @@ def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
     return made if made[-1].total else made[:-1]
 
 
-def _weeks(now: datetime, last: datetime) -> list[_Stretch]:
-    count = min(max(_FEWEST, (last - now) // _WEEK + 1), (_END_OF_TIME - now) // _WEEK)
-    starts = [now + number * _WEEK for number in range(count + 1)]
-    return [
-        _Stretch(start, f"{start.day} {MONTHS[start.month - 1][:3]}", f"the week from {day(start)}") for start in starts
-    ]
-
-
-def _months(now: datetime, last: datetime) -> list[_Stretch]:
-    first, final = now.year * 12 + now.month - 1, last.year * 12 + last.month - 1
+def _periods(ends: Sequence[datetime], now: datetime) -> list[tuple[datetime, str, str]]:
+    """Return the start, the short and the full name of each period; one ends where the next begins."""
+    near = [end for end in ends if end - now < _MONTHS_IN_VIEW]
+    last = max(near or ends, default=now)
+    if last - now < _MOST_WEEKS * _WEEK:
+        count = min(max(_FEWEST, (last - now) // _WEEK + 1), (_END_OF_TIME - now) // _WEEK)
+        starts = [now + number * _WEEK for number in range(count + 1)]
+        return [
+            (start, f"{start.day} {MONTHS[start.month - 1][:3]}", f"the week from {day(start)}") for start in starts
+        ]
+    if not near:
+        count = max(_FEWEST, min(_MOST_YEARS, last.year - now.year + 1))
+        years = range(now.year, min(now.year + count, _LAST_YEAR) + 1)
+        return [(datetime(year, 1, 1, tzinfo=UTC), str(year), str(year)) for year in years]
+    first, final = now.year * 12 + now.month - 1, last.year * 12 + last.month - 1  # months since the year 0
     count = max(_FEWEST, min(_MOST_MONTHS, final - first + 1))
     made = []
-    for number in range(first, min(first + count, _LAST_YEAR * 12 + 11) + 1):  # months since the year 0
+    for number in range(first, min(first + count, _LAST_YEAR * 12 + 11) + 1):
         year, index = divmod(number, 12)
         label = MONTHS[index][:3] + (f" {year}" if index == 0 else "")
-        made.append(_Stretch(datetime(year, index + 1, 1, tzinfo=UTC), label, f"{MONTHS[index]} {year}"))
-    return [replace(made[0], start=now), *made[1:]]
-
-
-def _years(now: datetime, last: datetime) -> list[_Stretch]:
-    count = max(_FEWEST, min(_MOST_YEARS, last.year - now.year + 1))
-    years = range(now.year, min(now.year + count, _LAST_YEAR) + 1)
-    made = [_Stretch(datetime(year, 1, 1, tzinfo=UTC), str(year), str(year)) for year in years]
-    return [replace(made[0], start=now), *made[1:]]
+        made.append((datetime(year, index + 1, 1, tzinfo=UTC), label, f"{MONTHS[index]} {year}"))
+    return made

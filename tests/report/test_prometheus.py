@@ -51,6 +51,11 @@ def failure(source, reason=Reason.BAD_PEM):
     return Failure(source, f"cannot read {source}: it is broken", "get it again", reason)
 
 
+def rendered(found):
+    """The metrics of a scan as one text."""
+    return "".join(prometheus.render(found))
+
+
 def samples(text):
     """Every sample of a text as `(name, labels, value)`; no two of them are the same series."""
     found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -76,7 +81,7 @@ def check(text):
 def test_the_text():
     """A certificate and a file that cannot be read, word for word."""
     certificate = row(subject_O="Acme Ltd", subject_emailAddress="ops@example.com")
-    text = prometheus.render(Scan(pki.NOW, [certificate], [failure("/etc/partners/cut.pem")]))
+    text = rendered(Scan(pki.NOW, [certificate], [failure("/etc/partners/cut.pem")]))
     labels = (
         'filename="acme.pem",filepath="/etc/partners/acme.pem",'
         'issuer_C="",issuer_CN="Partner Root CA",issuer_L="",issuer_O="",issuer_OU="",issuer_ST="",'
@@ -123,7 +128,7 @@ certkit_certificates{{status="unknown"}} 1.0
 
 def test_nothing_found_is_told_too():
     """Silence and health differ: the run, every status and every reason are there, at zero."""
-    text = prometheus.render(Scan(pki.NOW))
+    text = rendered(Scan(pki.NOW))
     assert {name for name, _, _ in samples(text)} == {
         *("certkit_last_run_timestamp_seconds", "certkit_certificates", "certkit_errors")
     }
@@ -133,7 +138,7 @@ def test_nothing_found_is_told_too():
 
 def test_what_nobody_wanted_described_is_counted():
     """Certificates that are well, in a scan that describes only the others."""
-    assert values(prometheus.render(Scan(pki.NOW, quiet=3)), "certkit_certificates", "status")["ok"] == 3
+    assert values(rendered(Scan(pki.NOW, quiet=3)), "certkit_certificates", "status")["ok"] == 3
 
 
 def test_a_certificate_of_a_file(root, tmp_path):
@@ -142,7 +147,7 @@ def test_a_certificate_of_a_file(root, tmp_path):
     (tmp_path / "acme.pem").write_bytes(root.issue(subject, serial=0xFF).pem)
     path = str(tmp_path / "acme.pem")
     found = look([FileSource((path,))], Judge(THRESHOLDS, pki.NOW, with_labels=True))
-    text = prometheus.render(scan(found, now=pki.NOW))
+    text = rendered(scan(found, now=pki.NOW))
     [(labels, value)] = [(labels, value) for name, labels, value in samples(text) if name == "x509_cert_not_after"]
     assert datetime.fromtimestamp(value, UTC) == pki.NOW + pki.YEAR - pki.DAY
     assert set(labels) == {"filename", "filepath", "source", "serial_number", *ATTRIBUTES}
@@ -167,7 +172,7 @@ def test_a_revocation_list_of_a_file(root, tmp_path):
     revoked = builder.add_extension(x509.CRLNumber(12), critical=False).sign(root.key, hashes.SHA256())
     (tmp_path / "ca.crl").write_bytes(revoked.public_bytes(serialization.Encoding.PEM))
     found = look([FileSource((str(tmp_path / "ca.crl"),))], Judge(THRESHOLDS, pki.NOW, with_labels=True))
-    text = prometheus.render(scan(found, now=pki.NOW))
+    text = rendered(scan(found, now=pki.NOW))
     listed = {name: (labels, value) for name, labels, value in samples(text) if name.startswith("x509")}
     assert {name: value for name, (_, value) in listed.items()} == {
         "x509_crl_next_update": (pki.NOW - pki.DAY).timestamp(),
@@ -182,14 +187,14 @@ def test_a_revocation_list_of_a_file(root, tmp_path):
 
 def test_every_sighting_is_a_series():
     """One certificate in two files."""
-    text = prometheus.render(Scan(pki.NOW, [row(sources=("a.pem", "b.pem"))]))
+    text = rendered(Scan(pki.NOW, [row(sources=("a.pem", "b.pem"))]))
     assert set(values(text, "x509_cert_not_after", "source")) == {"a.pem", "b.pem"}
 
 
 @pytest.mark.parametrize(("seconds", "expired"), [(-1, 1), (0, 0), (1, 0)], ids=["a second ago", "now", "in a second"])
 def test_expired(seconds, expired):
     """After its last second, as x509-certificate-exporter has it."""
-    text = prometheus.render(Scan(pki.NOW, [row(end=pki.NOW + seconds * pki.DAY / 86400)]))
+    text = rendered(Scan(pki.NOW, [row(end=pki.NOW + seconds * pki.DAY / 86400)]))
     assert set(values(text, "x509_cert_expired", "source").values()) == {expired}
 
 
@@ -209,7 +214,7 @@ def test_expired(seconds, expired):
 )
 def test_places(source, filename, filepath):
     """A path where the place is a file, as x509-certificate-exporter has it; `source` names every place."""
-    text = prometheus.render(Scan(pki.NOW, [row(sources=[source])], [failure(source)]))
+    text = rendered(Scan(pki.NOW, [row(sources=[source])], [failure(source)]))
     for name, labels, _ in samples(text):
         if name.startswith("x509"):
             assert (labels["filename"], labels["filepath"], labels["source"]) == (filename, filepath, source)
@@ -218,7 +223,7 @@ def test_places(source, filename, filepath):
 def test_certificates_that_look_alike():
     """Same serial number, names and file: the first to expire keeps its labels, the others get their fingerprint."""
     rows = [row(2), row(1, end=pki.NOW + pki.DAY), row(3)]
-    text = prometheus.render(Scan(pki.NOW, rows))
+    text = rendered(Scan(pki.NOW, rows))
     ends = [labels.get("discriminator") for name, labels, _ in samples(text) if name == "x509_cert_not_after"]
     assert ends == [None, f"{2:064x}", f"{3:064x}"]
 
@@ -227,7 +232,7 @@ def test_places_that_print_alike():
     """A newline in a name is printed as another name has it: one series, for the same certificate."""
     rows = [row(sources=["a\nb", "a\\0Ab"])]
     failures = [failure("a\nb"), failure("a\\0Ab"), failure("a\nb"), failure("a\nb", Reason.DECODE_FAILED)]
-    text = prometheus.render(Scan(pki.NOW, rows, failures))
+    text = rendered(Scan(pki.NOW, rows, failures))
     assert values(text, "x509_cert_not_after", "source") == {"a\\0Ab": (pki.NOW + 20 * pki.DAY).timestamp()}
     assert values(text, "certkit_errors", "reason")["bad_pem"] == 3
 
@@ -240,7 +245,7 @@ def test_places_that_print_alike():
 def test_no_name_breaks_the_format(name, source, count):
     """Quotes, backslashes, line ends, control characters, half a surrogate pair: they come back as they are printed."""
     rows = [row(number, sources=[source], subject_CN=name) for number in range(count)]
-    text = prometheus.render(Scan(pki.NOW, rows, [failure(source)]))
+    text = rendered(Scan(pki.NOW, rows, [failure(source)]))
     ends = [labels for found, labels, _ in samples(text) if found == "x509_cert_not_after"]
     assert {(labels["subject_CN"], labels["source"]) for labels in ends} == {(printable(name), printable(source))}
     assert len(ends) == count
@@ -250,7 +255,7 @@ def test_no_name_breaks_the_format(name, source, count):
 def test_numbers_and_names_of_any_length(kind):
     """Absurdly long values are cut, and hide nothing else."""
     rows = [row(1, kind=kind, serial=1 << 100_000, issuer_CN="x" * 1_000_000), row(2, kind=kind, sources=["b.pem"])]
-    text = prometheus.render(Scan(pki.NOW, rows))
+    text = rendered(Scan(pki.NOW, rows))
     assert len(text) < 10_000
     assert "x" * 300 + "… (999,700 more characters)" in text
     assert set(values(text, "x509_cert_error", "filename")) == {"acme.pem", "b.pem"}
@@ -261,13 +266,13 @@ def test_promtool_has_nothing_against_it():
     hostile = 'a"b\\c\nd\x1b\u202e\udcff|{}, #é\u2028\x00\t'
     rows = [row(number, sources=[hostile], subject_CN=hostile) for number in range(3)]
     lists = [row(number, kind=Kind.CRL, sources=[hostile]) for number in range(3, 6)]
-    text = prometheus.render(Scan(pki.NOW, [*rows, *lists], [failure(hostile, reason) for reason in Reason]))
+    text = rendered(Scan(pki.NOW, [*rows, *lists], [failure(hostile, reason) for reason in Reason]))
     assert check(text) == ""
 
 
 def test_a_large_report_comes_in_small_pieces():
     """Memory does not grow with the text, and every metric has its comment once."""
-    pieces = list(prometheus.pieces(Scan(pki.NOW, [row(number, sources=[f"{number}.pem"]) for number in range(2500)])))
+    pieces = list(prometheus.render(Scan(pki.NOW, [row(number, sources=[f"{number}.pem"]) for number in range(2500)])))
     assert max(map(len, pieces)) < 1_000_000
     text = "".join(pieces)
     assert text.count("# HELP x509_cert_not_after ") == text.count("# TYPE x509_cert_not_after ") == 1
@@ -284,7 +289,7 @@ from certkit.errors import InputError
 from certkit.report import prometheus
 from certkit.expiry.scan import Scan
 try:
-    prometheus.render(Scan(datetime(2026, 11, 23, tzinfo=UTC)))
+    list(prometheus.render(Scan(datetime(2026, 11, 23, tzinfo=UTC))))
 except InputError as error:
     print(error.message, error.hint, sep="|")
 """

@@ -10,6 +10,7 @@ from certkit.cli.key import force_option, if_absent_option, key_type_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
+from certkit.printable import printable
 
 if TYPE_CHECKING:
     from certkit.policy.rules import Policy
@@ -81,7 +82,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], same: d
 
 def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same: dict[str, Any]) -> int:
     from certkit.api.csrs import write_csrs
-    from certkit.report import json, text
+    from certkit.report import json
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:
@@ -96,7 +97,9 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same:
     made = write_csrs(inputs.data(options["batch"]), options["out_dir"], **same)
     for one in made:
         output.warn_of(one.checks)
-    return output.done([json.made_request(one, policy.name) for one in made], text.batch(made, options["out_dir"]))
+    new = sum(one.changed for one in made)
+    text = f"{printable(options['out_dir'])}: {new:,} created, {len(made) - new:,} already present\n"
+    return output.done([json.made_request(one, policy.name) for one in made], text)
 
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:

@@ -14,9 +14,9 @@ from certkit.cli.shared.stores import complete_identities, identities, opener, s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from certkit.identity.overview import Overview, Unread
-    from certkit.secret import Secret
 
 
 @click.group(
@@ -55,39 +55,25 @@ def identity() -> None:
 name_argument = click.argument("name", metavar="NAME", shell_complete=complete_identities)
 
 
-def in_store(command: Callable[..., int]) -> Callable[..., Any]:
-    """Give a command --store and --passphrase-file, and pass it the store that they open."""
-
-    @_choosing
-    @functools.wraps(command)
-    def wrapped(output: Output, *args: Any, store_uri: str | None, secret: Secret | None, **kwargs: Any) -> int:
-        with opener(output.warn).open(store_uri, passphrase=secret) as store:
-            return command(output, store, *args, **kwargs)
-
-    return wrapped
-
-
-def in_identities(command: Callable[..., int]) -> Callable[..., Any]:
+def in_identities(
+    command: Callable[..., int], opened: Callable[..., AbstractContextManager[Any]] = identities
+) -> Callable[..., Any]:
     """Give a command --store and --passphrase-file, and pass it the store's identities (`certkit.store`)."""
 
-    @_choosing
-    @functools.wraps(command)
-    def wrapped(output: Output, *args: Any, store_uri: str | None, secret: Secret | None, **kwargs: Any) -> int:
-        with identities(store_uri, output, secret) as store:
-            return command(output, store, *args, **kwargs)
-
-    return wrapped
-
-
-def _choosing(command: Callable[..., int]) -> Callable[..., Any]:
     @store_option
     @inputs.passphrase_option
     @reporting
     @functools.wraps(command)
-    def wrapped(output: Output, *args: Any, passphrase_file: str | None, **kwargs: Any) -> int:
-        return command(output, *args, secret=inputs.passphrase(passphrase_file), **kwargs)
+    def wrapped(output: Output, *args: Any, store_uri: str | None, passphrase_file: str | None, **kwargs: Any) -> int:
+        with opened(store_uri, output, inputs.passphrase(passphrase_file)) as store:
+            return command(output, store, *args, **kwargs)
 
     return wrapped
+
+
+def in_store(command: Callable[..., int]) -> Callable[..., Any]:
+    """Give a command --store and --passphrase-file, and pass it the store that they open."""
+    return in_identities(command, lambda uri, output, secret: opener(output.warn).open(uri, passphrase=secret))
 
 
 def print_identity(output: Output, found: Overview) -> int:

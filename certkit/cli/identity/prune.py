@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,22 +42,18 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
 
     if (name is None) != all_:
         raise InputError("give either NAME or --all", hint="see `certkit identity prune --help`")
-    work = functools.partial(_prune, store, keep=keep, dry_run=dry_run)
+
+    def work(each: str) -> dict[str, Any]:
+        numbers = list(store.prune(each, keep=keep, dry_run=dry_run))
+        return {"name": each, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}
+
     results = list(store.every(work)) if name is None else [work(name)]
     for each in results:
         if isinstance(each, Unread):
             output.fail(each.error, each.name)
     failed: dict[str, Any] = {"changed": False, "status": "unknown", "pruned": []}
     documents = [{"name": each.name, **failed} if isinstance(each, Unread) else each for each in results]
-    if output.as_json:
-        output.document(documents if all_ else documents[0])
-    elif not output.quiet:
-        verb = "would be deleted" if dry_run else "were deleted"
-        lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in documents)
-        output.text("".join(lines))
+    verb = "would be deleted" if dry_run else "were deleted"
+    lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in documents)
+    output.done(documents if all_ else documents[0], "".join(lines))
     return exit_code(roll_up(Status(each["status"]) for each in documents))
-
-
-def _prune(store: IdentityStore, name: str, *, keep: int, dry_run: bool) -> dict[str, Any]:
-    numbers = list(store.prune(name, keep=keep, dry_run=dry_run))
-    return {"name": name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}

@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
 
 Read = TypeVar("Read")
-STDIN, STANDARD_INPUT = "-", "standard input"
+STDIN = "-"
 _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
-SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_CLIENT_SECRET = 1024
-_MAX_TOKEN = 64 * 1024
 # A terminal returns at most 4,096 bytes of a line, and pasted text arrives without pauses.
 _MAX_LINE = 8192
 _PAUSE_SECONDS = 0.3
-_ALONE = "put the access token alone on one line"
 
 
 def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -281,7 +278,7 @@ def policy(reference: str) -> Policy:
 
 def trusted(reference: str) -> Any:
     """Return the value of --ca as `certkit.api` takes it: a path, the bytes of standard input, or `system`."""
-    return reference if reference == SYSTEM else data(reference)
+    return reference if reference == "system" else data(reference)
 
 
 def passphrase(file: str | None) -> Secret | None:
@@ -340,7 +337,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     from certkit.api import arguments
 
     given = data(reference)
-    return _unlocked(lambda known: arguments.held_key(given, known, STANDARD_INPUT), secret, reference)
+    return _unlocked(lambda known: arguments.held_key(given, known, "standard input"), secret, reference)
 
 
 def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, HeldKey]:
@@ -388,9 +385,10 @@ def token(file: str | None) -> Secret | None:
     Raises:
         InputError: if the file cannot be read, or does not contain a token.
     """
-    found = _secret(file, "CERTKIT_TOKEN", "token", limit=_MAX_TOKEN)
+    found = _secret(file, "CERTKIT_TOKEN", "token")
     if found is not None and not found.is_one_word:
-        raise InputError(f"the token in {file or 'CERTKIT_TOKEN'} is not one word of visible ASCII", hint=_ALONE)
+        hint = "put the access token alone on one line"
+        raise InputError(f"the token in {file or 'CERTKIT_TOKEN'} is not one word of visible ASCII", hint=hint)
     return found
 
 

@@ -30,24 +30,13 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
     Example:
       certkit terraform query < query.json
     """
-    from certkit.api.external import answered
+    from certkit.api.external import MAX_QUERY_BYTES, answered
     from certkit.cli.shared.stores import opener
-
-    asked, secret = _standard_input(), inputs.passphrase(passphrase_file)
-    output.document(answered(asked, opener(output.warn), secret, policy_of=inputs.policy, now=inputs.now()))
-    return 0
-
-
-def _standard_input() -> bytes:
-    """Return Terraform's query. At a terminal, an error explains what is missing.
-
-    Raises:
-        InputError: if there is no query, or it is too long.
-    """
-    from certkit.api.external import MAX_QUERY_BYTES
     from certkit.files import reading
 
     hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
     if sys.stdin is not None and sys.stdin.isatty():
         raise InputError("cannot read a query from standard input: it is a terminal", hint=hint)
-    return reading.standard_input(hint=hint, limit=MAX_QUERY_BYTES)
+    asked, secret = reading.standard_input(hint=hint, limit=MAX_QUERY_BYTES), inputs.passphrase(passphrase_file)
+    output.document(answered(asked, opener(output.warn), secret, policy_of=inputs.policy, now=inputs.now()))
+    return 0
