@@ -56,19 +56,23 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(signal, "SIGCHLD"):
         # If the parent ignores SIGCHLD, we inherit that and could not wait for our own child processes.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _reconfigure()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            # Print characters that the terminal's encoding lacks as escapes instead of failing.
+            stream.reconfigure(errors="backslashreplace")
     code = _guarded(arguments, verbosity)
     return _flushed(code)
 
 
 def _guarded(arguments: Sequence[str], verbosity: int) -> int:
-    form = _wanted_form(arguments)
-    store = _given_store(arguments)
+    options = [*itertools.takewhile(lambda word: word != "--", arguments)]
+    formats = [form for form in _given(options, "--format") if form in {"json", "nagios"}]
+    form = "json" if "--json" in options else next(reversed(formats), "text")
     try:
         result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
     except CertkitError as error:
         code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
-        error.hint = with_store(error.hint, store)
+        error.hint = with_store(error.hint, next(reversed(_given(options, "--store")), None))
         return _report(error, code, form=form, verbosity=verbosity)
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
@@ -197,13 +201,6 @@ def _abandon_stdout() -> None:
     os.close(nothing)
 
 
-def _reconfigure() -> None:
-    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _say(line: str) -> None:
     # If standard error is closed, there is nowhere to report it.
     with contextlib.suppress(OSError, ValueError):
@@ -218,24 +215,14 @@ def _verbosity(arguments: Sequence[str]) -> int:
     return sum(word.count("v") for word in flags) + arguments.count("--verbose")
 
 
-def _wanted_form(arguments: Sequence[str]) -> str:
-    """Return the output format that the arguments ask for, which errors use too: `json`, `nagios`, else `text`."""
-    options = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
-    formats = [value for option, value in itertools.pairwise(options) if option == "--format"]
-    formats += [option.removeprefix("--format=") for option in options if option.startswith("--format=")]
-    if "--json" in options:
-        return "json"
-    return next((form for form in reversed(formats) if form in {"json", "nagios"}), "text")
-
-
-def _given_store(arguments: Sequence[str]) -> str | None:
-    """Return the value of --store, for the commands in hints."""
-    for option, value in itertools.pairwise([*arguments, ""]):
-        if option == "--store":
-            return value
-        if option.startswith("--store="):
-            return option.removeprefix("--store=")
-    return None
+def _given(arguments: Sequence[str], option: str) -> list[str]:
+    """Return the values that the arguments give to an option, in either spelling, in order."""
+    pairs = itertools.pairwise([*arguments, ""])
+    return [
+        following if word == option else word.removeprefix(f"{option}=")
+        for word, following in pairs
+        if word == option or word.startswith(f"{option}=")
+    ]
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

@@ -146,6 +146,20 @@ def test_an_error_is_json_too(certkit):
         assert ran.json["error"].keys() == {"message", "hint"}
 
 
+@pytest.mark.parametrize("form", ["json", "nagios"])
+@pytest.mark.parametrize("last", [("--format", "{}"), ("--format={}",)])
+@pytest.mark.parametrize("first", ["--format", "--format="])
+def test_of_a_repeated_option_an_error_uses_the_last(certkit, form, last, first):
+    """As the command itself does, in whichever spelling: the output format, and the store in a hint."""
+    other = {"json": "nagios", "nagios": "json"}[form]
+    earlier = [first + other] if first.endswith("=") else [first, other]
+    ran = certkit("expiry", "nowhere.pem", "--warn", "x", *earlier, *(each.format(form) for each in last))
+    assert ran.out.startswith({"json": "{", "nagios": "CERTKIT UNKNOWN"}[form])
+    stores = [each.replace("--format", "--store").replace(other, "file:one") for each in earlier]
+    stores += [each.replace("--format", "--store").format("file:two") for each in last]
+    assert "certkit identity enroll --store file:two`" in certkit("identity", "show", "a", *stores).err
+
+
 def test_an_error_in_a_name_stays_on_one_line(certkit):
     """A file name with a line end and an escape sequence cannot forge output."""
     ran = certkit("inspect", "a\n\x1b[31mb")
