@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from certkit.cli.boundary import write_result
-from certkit.errors import InputError
+from certkit.cli.shared.commands import certkit
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice([*_SHELLS]))
 def completion(shell: str) -> int:
     """Print a shell completion script.
 
@@ -18,11 +20,6 @@ def completion(shell: str) -> int:
     Example:
       certkit completion bash > ~/.local/share/bash-completion/completions/certkit
     """
-    from certkit.cli.shared.commands import certkit
-
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise InputError(f"no completion for {shell}", hint="update click")
-    script = kind(certkit, {}, "certkit", "_CERTKIT_COMPLETE")
+    script = _SHELLS[shell](certkit, {}, "certkit", "_CERTKIT_COMPLETE")
     write_result(script.source_template % script.source_vars() + "\n")
     return 0

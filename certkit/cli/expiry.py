@@ -153,8 +153,11 @@ def _client(cert: str | None, key: str | None, secret: Secret | None) -> tuple[C
         return None, []
     if cert is None or key is None:
         raise InputError("--cert and --key must be given together", hint="give both, or none")
-    client, file = inputs.credentials(cert, key, secret)
-    return client, [] if file.is_good else [file]
+    from certkit.net.tls import Credentials
+    from certkit.x509 import objects
+
+    chain, held = inputs.pair(cert, key, secret)
+    return Credentials.of(held.key, objects.certificates(chain, name=cert)), [] if held.file.is_good else [held.file]
 
 
 class _Reporter:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Status
 from certkit.printable import capitalised, printable
-from certkit.report import timeline
-from certkit.report.optional import needs
+from certkit.report import needs, timeline
 from certkit.report.summary import summary
 from certkit.report.words import NOUNS, clock, counted, day, outlook, shortened
 from certkit.times import rfc3339

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from certkit.durations import Duration
 from certkit.printable import printable
-from certkit.report.optional import needs
+from certkit.report import needs
 from certkit.report.summary import summary
 from certkit.report.words import NOUNS, counted, day, shortened
 from certkit.times import rfc3339

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from certkit.expiry.sources.base import Reason
 from certkit.printable import printable
-from certkit.report.optional import needs
+from certkit.report import needs
 from certkit.report.words import shortened
 from certkit.x509.items import Kind
 

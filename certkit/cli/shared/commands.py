@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from certkit.__about__ import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -124,19 +126,6 @@ COMMANDS = {
 }
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        from certkit.__about__ import __version__
-
-        click.echo(f"certkit {__version__}")
-        ctx.exit()
-
-
-def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Keep the value of a global option for the command that runs."""
-    ctx.meta[f"certkit.{parameter.name}"] = value
-
-
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
@@ -147,12 +136,10 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None)
     "--config",
     "config_file",
     metavar="FILE",
-    expose_value=False,
-    callback=_remember,
     help="Host configuration to use instead of the user's (or CERTKIT_CONFIG).",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
-def certkit() -> None:
+@click.version_option(__version__, message="certkit %(version)s", help="Show the version.")
+def certkit(**_: str | None) -> None:
     """Keys, CSRs and client certificates for mutual TLS with a partner.
 
     \b

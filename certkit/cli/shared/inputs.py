@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from certkit.csr.keyfile import HeldKey
-    from certkit.findings import Finding
-    from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
 
 Read = TypeVar("Read")
@@ -364,19 +362,6 @@ def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name
             raise
     asked: str = click.prompt(f"Passphrase for {name}", hide_input=True, err=True)
     return read(Secret(asked.encode("utf-8", "surrogateescape")))
-
-
-def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
-    """Return a client certificate with its chain and private key, and the finding about the key file.
-
-    Raises:
-        InputError: if a file cannot be read, or the key is not the certificate's.
-    """
-    from certkit.net.tls import Credentials
-    from certkit.x509 import objects
-
-    chain, held = pair(cert, key, secret)
-    return Credentials.of(held.key, objects.certificates(chain, name=cert)), held.file
 
 
 def token(file: str | None) -> Secret | None:

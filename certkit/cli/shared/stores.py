@@ -57,7 +57,7 @@ def opener(warn: Callable[[str], None]) -> Opener:
     from certkit.stores.opening import Opener
 
     context = click.get_current_context(silent=True)
-    named = context.meta.get("certkit.config_file") if context else None
+    named = context.find_root().params.get("config_file") if context else None
     return Opener(os.environ, inputs.now, warn, Path(named) if named else None, explain)
 
 
