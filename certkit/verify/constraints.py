@@ -75,7 +75,7 @@ class Names(NamedTuple):
         subject, listed = certificate.subject, certificate.subject_alt_name
         found = []
         if not subject.is_empty:
-            found.append(Parsed("dirName", None if subject.is_lenient else subject.rdn_keys, subject.text))
+            found.append(Parsed("dirName", None if subject.problems else subject.key, subject.text))
         if isinstance(listed, Unreadable):
             return cls([*found, Parsed("unknown", None, "alternative names that cannot be read")], "")
         found += map(parsed, listed or ())
@@ -161,7 +161,7 @@ def parsed(name: GeneralName) -> Parsed:
                 named = _host(match[1]) if match else None
                 value = named if named is not None and "*" not in named and not _is_number(named) else None
             case "dirName":
-                value = name.name.rdn_keys
+                value = name.name.key
     return Parsed(kind, value, str(name))
 
 
@@ -234,7 +234,7 @@ def parsed_tree(tree: Subtree) -> Any:
         if host is None or "*" in host or (base.kind == "URI" and _is_number(host)):
             return None
         return f".{host}" if text.startswith(".") else host
-    return base.name.rdn_keys if base.kind == "dirName" else base.raw
+    return base.name.key if base.kind == "dirName" else base.raw
 
 
 def _host(text: str) -> str | None:

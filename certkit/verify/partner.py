@@ -13,7 +13,6 @@ from certkit.policy.rules import CertificateRules
 from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import names, objects, oids, qualified
-from certkit.x509.certificate import Certificate
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:

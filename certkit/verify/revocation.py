@@ -11,9 +11,7 @@ from certkit.times import rfc3339
 from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
 from certkit.verify.path import NoPath, Search, build_path, is_within_dates
 from certkit.verify.statements import Clear, Revoked, Statement, together
-from certkit.verify.troubles import WORDS, Problem, Trouble
-from certkit.x509.certificate import Certificate
-from certkit.x509.crl import Crl
+from certkit.verify.troubles import Problem, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,8 +50,7 @@ def by_lists(
         return _NO_LISTS
     if len(path) < 2:
         return unknown("revocation", "without a chain, certkit cannot tell whose CRL to trust", "add --ca FILE")
-    signers = others
-    judge = _Judge(path, crls, signers, at, whole_chain=whole_chain, strict=strict)
+    judge = _Judge(path, crls, others, at, whole_chain=whole_chain, strict=strict)
     judged = path[:-1] if whole_chain else path[:1]
     pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
     for certificate, answer in pairs:
@@ -66,7 +63,7 @@ def by_lists(
             return critical("revocation", message, hint)
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
-            words, hint = WORDS[answer.trouble]
+            words, hint = answer.trouble.value
             issuer = brief(certificate.issuer.text)
             return unknown("revocation", words.format(x=certificate.brief_name, y=issuer, detail=answer.detail), hint)
     scope = "every certificate below the anchor" if whole_chain else "the leaf (--revocation leaf)"
@@ -170,7 +167,7 @@ class _Judge:
             if trouble is None:
                 return each[0]
             troubles.append(trouble)
-        return max(troubles, key=lambda each: each.trouble)
+        return max(troubles, key=lambda each: each.trouble.order)
 
     def _signer_trouble(self, signer: Path, way: Path, pending: frozenset[Certificate]) -> Problem | None:
         """Return why a signer's own revocation status rules it out; those in the path are judged separately."""

@@ -62,7 +62,7 @@ def together(statements: Sequence[Statement], target: Target, at: datetime, prob
         troubles = [*problems, *(each for each in answers if isinstance(each, Problem))]
         if clear:
             troubles.append(Problem(Trouble.REASONS, ", ".join(sorted(missing))))
-        return max(troubles, key=lambda each: each.trouble)
+        return max(troubles, key=lambda each: each.trouble.order)
     later = [each.later for each in clear if each.later]
     return Clear(ALL_REASONS, min(each.until for each in clear), min(later, default=None))
 

@@ -79,7 +79,6 @@ class NameProblem(NamedTuple):
 
     id: str
     message: str
-    section: str
 
 
 class Name:
@@ -122,22 +121,17 @@ class Name:
         except tlv.DerError as error:
             return (), str(error)
 
-    @property
-    def rdns(self) -> tuple[tuple[AttributeValue, ...], ...]:
-        """The parts in the order of the encoding, each a set of attributes; empty where nothing can be read."""
-        return tuple(each.attributes for each in self._read[0])
-
     @cached_property
     def problems(self) -> tuple[NameProblem, ...]:
         """The rules that the name breaks."""
         rdns, reason = self._read
         if reason:
-            return (NameProblem("name-structure", f"the name cannot be read: {reason}", "4.1.2.4"),)
+            return (NameProblem("name-structure", f"the name cannot be read: {reason}"),)
         found: list[NameProblem] = []
         for rdn in rdns:
-            found += [NameProblem("name-encoding", each.problem, "4.1.2.4") for each in rdn.attributes if each.problem]
+            found += [NameProblem("name-encoding", each.problem) for each in rdn.attributes if each.problem]
             if not rdn.is_ordered:
-                found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
+                found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)"))
         return tuple(found)
 
     @cached_property
@@ -160,22 +154,16 @@ class Name:
         """Whether the name has no parts."""
         return self.der == _EMPTY
 
-    @property
-    def is_lenient(self) -> bool:
-        """Whether the name breaks a rule of its encoding."""
-        return bool(self.problems)
-
     @cached_property
     def key(self) -> tuple[object, ...]:
-        """The normalised form for comparison (RFC 5280 section 7.1); of a broken name, its bytes."""
-        if self._read[1]:
-            return (self.der,)
-        return self.rdn_keys
+        """The normalised form of each part for comparison (RFC 5280 section 7.1); of a broken name, its bytes.
 
-    @cached_property
-    def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
-        """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
-        keys = [tuple([each.key for each in rdn.attributes]) for rdn in self._read[0]]
+        An attribute may be in a part twice.
+        """
+        rdns, reason = self._read
+        if reason:
+            return (self.der,)
+        keys = [tuple([each.key for each in rdn.attributes]) for rdn in rdns]
         return tuple([tuple(sorted(each, key=repr)) if len(each) > 1 else each for each in keys])
 
     def values(self, short_name: str) -> tuple[str, ...]:
