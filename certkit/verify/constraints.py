@@ -34,25 +34,11 @@ _EMAIL = re.compile(r"([!#-'*+\-./0-9=?A-Z^-~]+)@([^@]+)")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#\\]*@)?([^@/?#\\:\[\]]+)(?::\d*)?(?:[/?#].*)?", re.DOTALL)
 
 
-class TooManyError(Exception):
-    """More names and constraints than any real chain has."""
-
-
 @dataclass(slots=True)
 class Comparisons:
     """A budget of comparisons of names with subtrees."""
 
     left: int = MAX_COMPARISONS
-
-    def spend(self, count: int) -> None:
-        """Count comparisons.
-
-        Raises:
-            TooManyError: if too many are needed.
-        """
-        self.left -= count
-        if self.left < 0:
-            raise TooManyError
 
 
 class Parsed(NamedTuple):
@@ -103,6 +89,11 @@ class Limits:
                 found.setdefault(each.base.kind, []).append(parsed_tree(each))
         return limits
 
+    @property
+    def count(self) -> int:
+        """The number of trees."""
+        return sum(map(len, (*self.permitted.values(), *self.excluded.values())))
+
 
 def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, str] | None:
     """Return the name that a CA of a path may not issue for, with a hint; None if all are allowed (6.1.3 b and c).
@@ -124,12 +115,13 @@ def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, st
             if below not in names_of:
                 names_of[below] = Names.of(certificate, is_leaf=below == 0)
             listed = names_of[below]
-            try:
-                refused = violation(listed.found, limits, budget, common_name=listed.common_name)
-            except TooManyError:
+            # Trees of other kinds count as well, as OpenSSL has it: what is refused here is refused by servers.
+            budget.left -= (len(listed.found) + bool(listed.common_name)) * limits.count
+            if budget.left < 0:
                 most = f"{MAX_COMPARISONS:,}"
                 message = f"the chain has more names and name constraints than can be compared ({most} times)"
                 return message, "inspect each certificate with certkit inspect, and ask the issuer"
+            refused = violation(listed.found, limits, common_name=listed.common_name)
             if refused is not None:
                 message = f"{ca.brief_name} may not issue certificates for {brief(refused)}"
                 hint = "ask the CA for a certificate for names that it may issue for"
@@ -165,19 +157,13 @@ def parsed(name: GeneralName) -> Parsed:
     return Parsed(kind, value, str(name))
 
 
-def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, common_name: str = "") -> str | None:
+def violation(found: Iterable[Parsed], limits: Limits, *, common_name: str = "") -> str | None:
     """Return the first name that the limits do not allow, as people write it; None if they allow all.
 
     `common_name` is the only one of a certificate without alternative names. If it is a host name, excluded trees hold
     for it, and permitted ones do not.
-
-    Raises:
-        TooManyError: if the budget is spent.
     """
-    trees = sum(map(len, (*limits.permitted.values(), *limits.excluded.values())))
     for name in found:
-        # Trees of other kinds count as well, as OpenSSL has it: what is refused here is refused by servers.
-        budget.spend(trees)
         permitted, excluded = limits.permitted.get(name.kind, ()), limits.excluded.get(name.kind, ())
         if name.kind == "unknown" or "unknown" in limits.permitted or "unknown" in limits.excluded:
             return name.shown
@@ -192,10 +178,8 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
             return name.shown
     excluded = limits.excluded.get("DNS", ()) if "." in common_name else ()
     host = _host(common_name.removesuffix(".")) if excluded else None
-    if host is not None:
-        budget.spend(len(excluded))
-        if any(tree is None or _dns_touches(host, tree) for tree in excluded):
-            return f"CN={common_name}"
+    if host is not None and any(tree is None or _dns_touches(host, tree) for tree in excluded):
+        return f"CN={common_name}"
     return None
 
 

@@ -211,7 +211,6 @@ class _Walk:
             except InputError:
                 continue  # an unreadable certificate is unrelated, and no reason to stop
         self._signed: dict[tuple[bytes, bytes], str | None] = {}
-        self._defects: dict[bytes, NoPath | None] = {}
         self._issuers: dict[bytes, list[Certificate]] = {}
 
     def ways(self) -> Iterator[Path]:
@@ -305,25 +304,20 @@ class _Walk:
 
     def _defect(self, ca: Certificate) -> NoPath | None:
         """Return why a certificate cannot be a CA in any path; None if it can."""
-        if ca.der in self._defects:
-            return self._defects[ca.der]
-        at, found = self._search.at, None
+        at = self._search.at
         try:
             begin, end = ca.not_before, ca.not_after
             if not begin or not end:
-                found = NoPath(f"the CA {ca.brief_name} has a date that cannot be read", _INSPECT)
-            elif at > end:
+                return NoPath(f"the CA {ca.brief_name} has a date that cannot be read", _INSPECT)
+            if at > end:
                 message = f"the CA {ca.brief_name} expired on {rfc3339(end)} (RFC 5280 section 6.1.3)"
-                found = NoPath(message, "get the CA's new certificate")
-            elif at < begin:
+                return NoPath(message, "get the CA's new certificate")
+            if at < begin:
                 message = f"the CA {ca.brief_name} is not valid before {rfc3339(begin)} (RFC 5280 section 6.1.3)"
-                found = NoPath(message, "check this machine's clock")
-            else:
-                found = _lasting_problem(ca, ca.der in self._anchors)
+                return NoPath(message, "check this machine's clock")
+            return _lasting_problem(ca, ca.der in self._anchors)
         except InputError as error:
-            found = NoPath(f"the CA {ca.brief_name} cannot be read: {error.message}", _INSPECT)
-        self._defects[ca.der] = found
-        return found
+            return NoPath(f"the CA {ca.brief_name} cannot be read: {error.message}", _INSPECT)
 
     def _leads_to_anchors(self) -> set[Certificate]:
         """Return the certificates above the leaf from which signatures lead to an anchor."""

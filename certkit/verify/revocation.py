@@ -8,9 +8,9 @@ from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
+from certkit.verify.lists import HOLD, REMOVE, Listing, RevocationList, Target
 from certkit.verify.path import NoPath, Search, build_path, is_within_dates
-from certkit.verify.statements import Clear, Revoked, Statement, together
+from certkit.verify.statements import Clear, Statement, together
 from certkit.verify.troubles import Problem, Trouble
 
 if TYPE_CHECKING:
@@ -54,11 +54,10 @@ def by_lists(
     judged = path[:-1] if whole_chain else path[:1]
     pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
     for certificate, answer in pairs:
-        if isinstance(answer, Revoked):
-            entry = answer.entry
-            reason = f" ({entry.reason})" if entry.reason else ""
-            message = f"{certificate.brief_name} has been revoked since {rfc3339(entry.since)}{reason}"
-            is_held = entry.reason == HOLD
+        if isinstance(answer, Listing):
+            reason = f" ({answer.reason})" if answer.reason else ""
+            message = f"{certificate.brief_name} has been revoked since {rfc3339(answer.since)}{reason}"
+            is_held = answer.reason == HOLD
             hint = "ask the CA why; it can lift a hold" if is_held else "stop using it; get a new certificate"
             return critical("revocation", message, hint)
     for certificate, answer in pairs:
@@ -175,7 +174,7 @@ class _Judge:
             if each in pending or each in way[1:] or each in self._path:
                 continue
             answer = self.answer(signer[number:], pending)
-            if isinstance(answer, Revoked):
+            if isinstance(answer, Listing):
                 return Problem(Trouble.SIGNER_REVOKED, each.brief_name)
             if isinstance(answer, Problem) and (self._whole_chain or self._left < 0):
                 return Problem(Trouble.SIGNER_UNKNOWN, each.brief_name)

@@ -6,17 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, Status, ok
-from certkit.policy.rules import (
-    CertificateRules,
-    CsrRules,
-    ExpiryRules,
-    Hosts,
-    KeyRules,
-    Policy,
-    Portal,
-    RenewalRules,
-    SubjectRules,
-)
+from certkit.policy.rules import KeyRules, Policy
 from certkit.verify import Question, verify
 
 if TYPE_CHECKING:
@@ -31,17 +21,7 @@ _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorith
 _SOUND = Policy(
     name="server",
     title="TLS",
-    summary="",
-    environment="",
-    sources=(),
     key=KeyRules(types=("ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448"), rsa_minimum_bits=2048),
-    subject=SubjectRules(),
-    csr=CsrRules(),
-    certificate=CertificateRules(),
-    renewal=RenewalRules(),
-    expiry=ExpiryRules(),
-    hosts=Hosts(),
-    portal=Portal(),
 )
 # Its operator, not the user, can repair it.
 _HINTS = {

@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from certkit.verify.lists import ALL_REASONS, HOLD, REMOVE
+from certkit.verify.lists import ALL_REASONS, HOLD, REMOVE, Listing
 from certkit.verify.troubles import Problem, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from certkit.verify.lists import Listing, RevocationList, Target
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """A certificate is revoked, or on hold."""
-
-    entry: Listing
+    from certkit.verify.lists import RevocationList, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +24,8 @@ class Clear:
     later: datetime | None = None
 
 
-Answer = Revoked | Clear | Problem
+# That a certificate is revoked or on hold, not revoked, or why that is unknown.
+Answer = Listing | Clear | Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ def together(statements: Sequence[Statement], target: Target, at: datetime, prob
         scopes.setdefault((each.source.issuer, each.source.point), []).append(each)
     answers = [_of_scope(each, target, at) for each in scopes.values()]
     for answer in answers:
-        if isinstance(answer, Revoked):
+        if isinstance(answer, Listing):
             return answer
     clear = [each for each in answers if isinstance(each, Clear)]
     missing = ALL_REASONS.difference(*(each.reasons for each in clear))
@@ -72,13 +66,13 @@ def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> 
     completes = sorted((each for each in statements if each.source.base is None), key=lambda each: each.source.order)
     accuser = _accuser(statements, completes, target, at)
     if accuser is not None:
-        return Revoked(accuser)
+        return accuser
     for complete in reversed(completes):
         combined = _with_delta(complete, statements)
         if combined.problem is not None:
             continue
         if combined.entry is not None and combined.entry.reason != REMOVE:
-            return Revoked(combined.entry)
+            return combined.entry
         end = combined.source.end
         return Clear(combined.reasons, end, combined.later) if end else Problem(Trouble.ENDLESS)
     if not completes:

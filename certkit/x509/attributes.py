@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,18})){1,32}", re.ASCII)
+OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,18})){1,32}", re.ASCII)
 
 
 class AttributeType(NamedTuple):
@@ -77,7 +77,7 @@ _BY_NAME = {name.lower(): each.name for each in TYPES for name in (each.name, *e
 
 def short_name(text: str) -> str | None:
     """Return the short name of an attribute from any of its names or its OID; an unknown OID stays; else None."""
-    return _BY_NAME.get(text.lower()) or (text if _OID.fullmatch(text) else None)
+    return _BY_NAME.get(text.lower()) or (text if OID.fullmatch(text) else None)
 
 
 def oid(short: str) -> str:

@@ -43,41 +43,19 @@ class _Conversion:
         self._left -= 1
         if depth == 0 or self._left < 0:
             raise tlv.DerError(f"elements are nested too deeply, or there are more than {_MAX_ELEMENTS:,}")
-        if at + 2 > end:
-            raise tlv.DerError("an element is missing or cut off", is_cut_off=True)
-        tag, length = data[at], data[at + 1]
-        if tag & 0x1F == 0x1F:
-            node = tlv.read(data, at, end)
-            return data[at : node[3]], node[3]
-        if length == 0x80:
-            return self._indefinite(at, end, depth)
-        start = at + 2
-        if length & 0x80:
-            start += length & 0x7F
-            if length & 0x7F > 4 or start > end:
-                raise tlv.DerError("a length that is cut off or too large", is_cut_off=True)
-            length = int.from_bytes(data[at + 2 : start])
-        stop = start + length
-        if stop > end:
-            raise tlv.DerError("an element is cut off", is_cut_off=True)
+        is_indefinite = data[at + 1 : at + 2] == b"\x80" and data[at] & 0x1F != 0x1F
+        tag, _, start, stop = (data[at], at, at + 2, end) if is_indefinite else tlv.read(data, at, end, is_ber=True)
+        if tag > 0xFF:
+            return data[at:stop], stop
         if not tag & _CONSTRUCTED:
+            if is_indefinite:
+                raise tlv.DerError("an indefinite length of what has no parts (X.690 section 8.1.3.2)")
             return tlv.encode(tag, data[start:stop]), stop
         pieces = []
-        while start < stop:
+        while data[start : start + 2] != _END if is_indefinite else start < stop:
             piece, start = self.element(start, stop, depth - 1)
             pieces.append(piece)
-        return _joined(tag, pieces), stop
-
-    def _indefinite(self, at: int, end: int, depth: int) -> tuple[bytes, int]:
-        tag = self._data[at]
-        if not tag & _CONSTRUCTED:
-            raise tlv.DerError("an indefinite length of what has no parts (X.690 section 8.1.3.2)")
-        at += 2
-        pieces = []
-        while self._data[at : at + 2] != _END:
-            piece, at = self.element(at, end, depth - 1)
-            pieces.append(piece)
-        return _joined(tag, pieces), at + 2
+        return _joined(tag, pieces), start + 2 if is_indefinite else stop
 
 
 def _joined(tag: int, pieces: list[bytes]) -> bytes:

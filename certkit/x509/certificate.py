@@ -91,10 +91,6 @@ class Certificate(SignedKey["x509.Certificate"]):
             raise InputError(f"cannot use {self.brief_name}: the certificate breaks the standard: {reason}", hint=hint)
         return self._loaded
 
-    def require_structure(self) -> None:
-        """Raise InputError if the signed part cannot be split into its fields."""
-        self._extensions  # noqa: B018  raises
-
     def __repr__(self) -> str:
         """Return the subject and the serial number."""
         return f"<Certificate {self.subject.text!r} {decimal(self.serial)}>"
@@ -326,7 +322,7 @@ def _parse(der: bytes) -> Certificate:
 
     found = Certificate(der, foreign.try_or_error(load_der_x509_certificate, der)[0])
     if found.cryptography() is None:
-        found.require_structure()
+        found.extensions  # noqa: B018  raises
     return found
 
 

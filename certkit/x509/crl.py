@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.printable import decimal
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, moments, oids
+from certkit.x509 import moments, oids
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.signed import (
@@ -18,7 +18,6 @@ from certkit.x509.signed import (
     name_deviations,
     take,
     take_explicit,
-    unreadable,
 )
 from certkit.x509.spki import Algorithm
 from certkit.x509.unreadable import Unreadable
@@ -45,22 +44,7 @@ class Crl(Signed[_Loaded]):
     """
 
     what = "CRL"
-
-    @classmethod
-    def parse(cls, der: bytes) -> Crl:
-        """Return the CRL that the bytes are.
-
-        Raises:
-            InputError: if they are no CRL: cut off, followed by other bytes, or not in DER.
-        """
-        from cryptography.x509 import load_der_x509_crl
-
-        try:
-            found = cls(der, foreign.attempt(load_der_x509_crl, der))
-        except tlv.DerError as error:
-            raise unreadable(cls.what, error) from error
-        found.extensions  # noqa: B018  raises
-        return found
+    loader = "load_der_x509_crl"
 
     def __init__(self, der: bytes, loaded: _Loaded | None) -> None:
         """Split the signed part into its fields, or raise `DerError`."""

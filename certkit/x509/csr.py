@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from certkit.errors import InputError
 from certkit.printable import decimal
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take, unreadable
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -36,22 +35,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest"]):
     """A certification request; make one with `parse`. Its attributes are in the order of the encoding."""
 
     what = "CSR"
-
-    @classmethod
-    def parse(cls, der: bytes) -> Csr:
-        """Return the CSR that the bytes are.
-
-        Raises:
-            InputError: if they are no CSR: cut off, followed by other bytes, or not in DER.
-        """
-        from cryptography.x509 import load_der_x509_csr
-
-        try:
-            found = cls(der, foreign.attempt(load_der_x509_csr, der))
-        except tlv.DerError as error:
-            raise unreadable(cls.what, error) from error
-        found.extensions  # noqa: B018  raises
-        return found
+    loader = "load_der_x509_csr"
 
     def __init__(self, der: bytes, loaded: x509.CertificateSigningRequest | None) -> None:
         """Split the signed part into its fields, or raise `DerError`."""

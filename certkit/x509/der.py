@@ -273,6 +273,16 @@ def encode(tag: int, value: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + value
 
 
+def sequence(*parts: bytes) -> bytes:
+    """A SEQUENCE of elements in DER."""
+    return encode(SEQUENCE, b"".join(parts))
+
+
+def integer_of(value: int) -> bytes:
+    """A natural number as an INTEGER in DER."""
+    return encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
 def object_identifier(value: bytes) -> str:
     """An object identifier's value in its dotted form (X.690 section 8.19)."""
     arcs, arc = [], 0

@@ -14,7 +14,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from certkit.x509 import der
+from certkit.x509 import der, pem
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS = 600_000
 
 _SALT_BYTES = 16
-_INTEGER, _OCTET_STRING, _OID = 0x02, 0x04, 0x06
+_OCTET_STRING, _OID = 0x04, 0x06
 _PBES2 = bytes.fromhex("2a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("2a864886f70d01050c")
 _HMAC_SHA256 = bytes.fromhex("2a864886f70d0209")
@@ -43,11 +43,11 @@ def encrypt_pkcs8(key: bytes, passphrase: bytes) -> bytes:
     padder = PKCS7(algorithms.AES.block_size).padder()
     encryptor = Cipher(algorithms.AES(derived), modes.CBC(start)).encryptor()
     encrypted = encryptor.update(padder.update(key) + padder.finalize()) + encryptor.finalize()
-    derivation = _algorithm(_PBKDF2, _sequence(_octets(salt), _integer(ROUNDS), _algorithm(_HMAC_SHA256, der.NULL)))
-    scheme = _algorithm(_PBES2, _sequence(derivation, _algorithm(_AES_256_CBC, _octets(start))))
-    text = base64.b64encode(_sequence(scheme, _octets(encrypted)))
-    lines = b"\n".join(text[at : at + 64] for at in range(0, len(text), 64))
-    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    derivation = _algorithm(
+        _PBKDF2, der.sequence(_octets(salt), der.integer_of(ROUNDS), _algorithm(_HMAC_SHA256, der.NULL))
+    )
+    scheme = _algorithm(_PBES2, der.sequence(derivation, _algorithm(_AES_256_CBC, _octets(start))))
+    return pem.encode("ENCRYPTED PRIVATE KEY", der.sequence(scheme, _octets(encrypted)))
 
 
 SEALED = "pbkdf2-sha256:"
@@ -108,9 +108,9 @@ def slow_mac(pfx: bytes, passphrase: bytes) -> bytes:
     [content] = der.children(pfx, explicit[2], explicit[3])
     salt = secrets.token_bytes(_SALT_BYTES)
     digest = hmac.digest(_mac_key(passphrase, salt), pfx[content[2] : content[3]], "sha256")
-    info = _sequence(_algorithm(_SHA256, der.NULL), _octets(digest))
-    mac = _sequence(info, _octets(salt), _integer(ROUNDS))
-    return _sequence(pfx[version[1] : version[3]], pfx[safe[1] : safe[3]], mac)
+    info = der.sequence(_algorithm(_SHA256, der.NULL), _octets(digest))
+    mac = der.sequence(info, _octets(salt), der.integer_of(ROUNDS))
+    return der.sequence(pfx[version[1] : version[3]], pfx[safe[1] : safe[3]], mac)
 
 
 def _mac_key(passphrase: bytes, salt: bytes) -> bytes:
@@ -129,16 +129,8 @@ def _filled(data: bytes) -> bytes:
 
 
 def _algorithm(identifier: bytes, parameters: bytes) -> bytes:
-    return _sequence(der.encode(_OID, identifier), parameters)
-
-
-def _sequence(*parts: bytes) -> bytes:
-    return der.encode(der.SEQUENCE, b"".join(parts))
+    return der.sequence(der.encode(_OID, identifier), parameters)
 
 
 def _octets(value: bytes) -> bytes:
     return der.encode(_OCTET_STRING, value)
-
-
-def _integer(value: int) -> bytes:
-    return der.encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))

@@ -206,17 +206,6 @@ _read_short = functools.lru_cache(maxsize=1024)(_read)
 
 # A value, and the rules that it breaks.
 Read = tuple[Any, tuple[str, ...]]
-_READERS: dict[str, Reader] = {}
-
-
-def _reads(*oids: str) -> Callable[[Reader], Reader]:
-    """Register the function that reads the values of some extensions."""
-
-    def register(reader: Reader) -> Reader:
-        _READERS.update(dict.fromkeys(oids, reader))
-        return reader
-
-    return register
 
 
 def _sequence(raw: bytes, *, may_be_empty: bool = False) -> list[tlv.Node]:
@@ -273,7 +262,6 @@ def _true(raw: bytes, node: tlv.Node | None) -> bool:
     return True
 
 
-@_reads(oids.BASIC_CONSTRAINTS)
 def _basic_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (_BOOLEAN, _INTEGER))
     problems: tuple[str, ...] = ()
@@ -295,7 +283,6 @@ def _flags(raw: bytes, node: tlv.Node, names: tuple[str, ...]) -> frozenset[str]
     return frozenset(name for at, name in enumerate(names) if at < width and number >> (width - 1 - at) & 1)
 
 
-@_reads(oids.KEY_USAGE)
 def _key_usage(raw: bytes) -> Read:
     node = _whole(raw, _BIT_STRING)
     value, unused = tlv.bits(raw, node)
@@ -307,12 +294,10 @@ def _key_usage(raw: bytes) -> Read:
     return _flags(raw, node, KEY_USAGES), tuple(problems)
 
 
-@_reads(oids.EXTENDED_KEY_USAGE)
 def _extended_key_usage(raw: bytes) -> Read:
     return tuple(tlv.oid(raw, _expect(node, _OID)) for node in _sequence(raw)), ()
 
 
-@_reads(oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME, oids.CERTIFICATE_ISSUER)
 def _alternative_names(raw: bytes) -> Read:
     start, end = tlv.only(raw, _SEQUENCE)
     found = general_names.read_all(raw, start, end)
@@ -337,7 +322,6 @@ def _subtrees(raw: bytes, node: tlv.Node | None, problems: list[str]) -> tuple[S
     return tuple(found)
 
 
-@_reads(oids.NAME_CONSTRAINTS)
 def _name_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0xA0, 0xA1))
     problems: list[str] = []
@@ -347,7 +331,6 @@ def _name_constraints(raw: bytes) -> Read:
     return value, tuple(dict.fromkeys(problems))
 
 
-@_reads(oids.CERTIFICATE_POLICIES)
 def _policies(raw: bytes) -> Read:
     found = []
     problems = []
@@ -368,7 +351,6 @@ def _policies(raw: bytes) -> Read:
     return tuple(found), tuple(problems)
 
 
-@_reads(oids.POLICY_MAPPINGS)
 def _policy_mappings(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -379,25 +361,21 @@ def _policy_mappings(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(oids.POLICY_CONSTRAINTS)
 def _policy_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0x80, 0x81))
     first, second = (_natural(raw, fields[tag]) if tag in fields else None for tag in (0x80, 0x81))
     return PolicyConstraints(first, second), ()
 
 
-@_reads(oids.CRL_NUMBER, oids.DELTA_CRL_INDICATOR, oids.INHIBIT_ANY_POLICY)
 def _number(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _INTEGER)), ()
 
 
-@_reads(oids.SUBJECT_KEY_IDENTIFIER)
 def _octets(raw: bytes) -> Read:
     start, end = tlv.only(raw, _OCTET_STRING)
     return raw[start:end], ()
 
 
-@_reads(oids.AUTHORITY_KEY_IDENTIFIER)
 def _authority_key_identifier(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0x80, 0xA1, 0x82))
     identifier = fields.get(0x80)
@@ -421,7 +399,6 @@ def _point_name(raw: bytes, node: tlv.Node | None) -> tuple[tuple[GeneralName, .
     return None, tlv.encode(0x31, raw[inner[0][2] : inner[0][3]])
 
 
-@_reads(oids.CRL_DISTRIBUTION_POINTS)
 def _distribution_points(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -435,7 +412,6 @@ def _distribution_points(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(oids.ISSUING_DISTRIBUTION_POINT)
 def _issuing_distribution_point(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0xA0, 0x81, 0x82, 0x83, 0x84, 0x85))
     full, relative = _point_name(raw, fields.get(0xA0))
@@ -444,7 +420,6 @@ def _issuing_distribution_point(raw: bytes) -> Read:
     return IssuingDistributionPoint(full, relative, flags[0x81], flags[0x82], reasons, flags[0x84], flags[0x85]), ()
 
 
-@_reads(oids.AUTHORITY_INFORMATION_ACCESS)
 def _access(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -455,12 +430,10 @@ def _access(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(oids.TLS_FEATURES)
 def _tls_features(raw: bytes) -> Read:
     return tuple(_natural(raw, _expect(node, _INTEGER)) for node in _sequence(raw, may_be_empty=True)), ()
 
 
-@_reads(oids.QC_STATEMENTS)
 def _qc_statements(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw, may_be_empty=True):
@@ -469,14 +442,38 @@ def _qc_statements(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(oids.REASON_CODE)
 def _reason_code(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _ENUMERATED)), ()
 
 
-@_reads(oids.OCSP_NO_CHECK)
 def _null(raw: bytes) -> Read:
     start, end = tlv.only(raw, _NULL)
     if start != end:
         raise tlv.DerError("a NULL with a value")
     return True, ()
+
+
+_READERS: dict[str, Reader] = {
+    oids.BASIC_CONSTRAINTS: _basic_constraints,
+    oids.KEY_USAGE: _key_usage,
+    oids.EXTENDED_KEY_USAGE: _extended_key_usage,
+    oids.SUBJECT_ALT_NAME: _alternative_names,
+    oids.ISSUER_ALT_NAME: _alternative_names,
+    oids.CERTIFICATE_ISSUER: _alternative_names,
+    oids.NAME_CONSTRAINTS: _name_constraints,
+    oids.CERTIFICATE_POLICIES: _policies,
+    oids.POLICY_MAPPINGS: _policy_mappings,
+    oids.POLICY_CONSTRAINTS: _policy_constraints,
+    oids.CRL_NUMBER: _number,
+    oids.DELTA_CRL_INDICATOR: _number,
+    oids.INHIBIT_ANY_POLICY: _number,
+    oids.SUBJECT_KEY_IDENTIFIER: _octets,
+    oids.AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
+    oids.CRL_DISTRIBUTION_POINTS: _distribution_points,
+    oids.ISSUING_DISTRIBUTION_POINT: _issuing_distribution_point,
+    oids.AUTHORITY_INFORMATION_ACCESS: _access,
+    oids.TLS_FEATURES: _tls_features,
+    oids.QC_STATEMENTS: _qc_statements,
+    oids.REASON_CODE: _reason_code,
+    oids.OCSP_NO_CHECK: _null,
+}

@@ -85,11 +85,6 @@ class Broken(NamedTuple):
         return f"{self.what}{place}: {self.reason}"
 
 
-def unguarded(_: Callable[[], object]) -> bool:
-    """Allow everything."""
-    return True
-
-
 class Budget:
     """A run's budget for keys: rounds of key derivation, and checks of RSA keys.
 
@@ -97,7 +92,7 @@ class Budget:
     PKCS#12 file is opened, because its cost does not show in full (`certkit.processes.Allowance`).
     """
 
-    def __init__(self, guard: Callable[[Callable[[], object]], bool] = unguarded) -> None:
+    def __init__(self, guard: Callable[[Callable[[], object]], bool] = lambda _: True) -> None:
         self.guard = guard
         self._rounds = tlv.MAX_KDF_COST
         self._checks: float = _MAX_RSA_CHECKS

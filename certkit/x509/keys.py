@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
@@ -188,14 +188,7 @@ def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
         return False
 
 
-class Keyed(Protocol):
-    """A certificate or CSR, whoever loaded it."""
-
-    def public_key(self) -> Any:
-        """Return its public key."""
-
-
-def is_pair(key: Any, certificate: Keyed) -> bool:
-    """Return whether a certificate belongs to a private key; False if its public key cannot be read."""
+def is_pair(key: Any, certificate: Any) -> bool:
+    """Return whether a certificate or CSR belongs to a private key; False if its public key cannot be read."""
     public = foreign.attempt(lambda _: certificate.public_key(), b"")
     return public is not None and bool(public == key.public_key())

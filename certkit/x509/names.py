@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.x509 import attributes as types
-from certkit.x509 import qualified
+from certkit.x509 import der, qualified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
 
 _DNS_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,18})){1,32}", re.ASCII)
 _SAN_FORM = re.compile(r"(DNS|IP|email|URI|RID|dirName|otherName|UPN):(.*)", re.IGNORECASE | re.DOTALL)
 _UPN_OID = "1.3.6.1.4.1.311.20.2.3"
 _UTF8_STRING = 0x0C
@@ -71,7 +70,7 @@ class SubjectOptions:
             ("extended key usage", self.extended_key_usage, types.EXTENDED_KEY_USAGES),
         ):
             for each in given:
-                if each not in known and not (what == "extended key usage" and _OID.fullmatch(each)):
+                if each not in known and not (what == "extended key usage" and types.OID.fullmatch(each)):
                     raise InputError(f"unknown {what} {printable(each)!r}", hint=f"known: {', '.join(known)}")
         is_complete = bool(self.psd2_role) == bool(self.psd2_authority) == bool(self.psd2_authority_id)
         if not is_complete or bool(self.psd2_role) != bool(self.psd2_authority):
@@ -279,7 +278,7 @@ def _uri(value: str) -> x509.GeneralName:
 def _registered_id(value: str) -> x509.GeneralName:
     from cryptography import x509
 
-    return x509.RegisteredID(x509.ObjectIdentifier(_oid(value)))
+    return x509.RegisteredID(_oid(value))
 
 
 def _directory_name(value: str) -> x509.GeneralName:
@@ -296,7 +295,7 @@ def _other_name(value: str) -> x509.GeneralName:
     kind, _, text = rest.partition(":")
     if kind.upper() not in {"UTF8", "UTF8STRING"} or not text:
         raise ValueError("give otherName:OID;UTF8:text")
-    return _utf8_other_name(_oid(oid), text)
+    return _utf8_other_name(oid, text)
 
 
 def _utf8_other_name(oid: str, text: str) -> x509.GeneralName:
@@ -304,15 +303,15 @@ def _utf8_other_name(oid: str, text: str) -> x509.GeneralName:
 
     if not text:
         raise ValueError("the value is empty")
-    from certkit.x509 import der
-
-    return x509.OtherName(x509.ObjectIdentifier(oid), der.encode(_UTF8_STRING, text.encode("utf-8")))
+    return x509.OtherName(_oid(oid), der.encode(_UTF8_STRING, text.encode("utf-8")))
 
 
-def _oid(text: str) -> str:
-    if not _OID.fullmatch(text):
+def _oid(text: str) -> x509.ObjectIdentifier:
+    from cryptography import x509
+
+    if not types.OID.fullmatch(text):
         raise ValueError("not an object identifier")
-    return text
+    return x509.ObjectIdentifier(text)
 
 
 _SAN_PARSERS: dict[str, Callable[[str], x509.GeneralName]] = {

@@ -25,7 +25,7 @@ from certkit.x509.signed import (
     take_explicit,
     unreadable,
 )
-from certkit.x509.spki import Algorithm
+from certkit.x509.spki import DIGESTS, Algorithm
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,13 +43,6 @@ STATUSES = {
 }
 NONCE = "1.3.6.1.5.5.7.48.1.2"
 
-# The digests of CertID.
-_DIGESTS = {
-    "1.3.14.3.2.26": "sha1",
-    "2.16.840.1.101.3.4.2.1": "sha256",
-    "2.16.840.1.101.3.4.2.2": "sha384",
-    "2.16.840.1.101.3.4.2.3": "sha512",
-}
 _BASIC = "1.3.6.1.5.5.7.48.1.1"
 _ENUMERATED, _GENERALIZED_TIME = 0x0A, moments.GENERALIZED_TIME
 _GOOD, _REVOKED, _UNKNOWN = 0x80, 0xA1, 0x82
@@ -66,7 +59,7 @@ class CertificateId:
 
     def is_of(self, certificate: Certificate, issuer: Certificate) -> bool:
         """Return whether it names a certificate of an issuer (section 4.1.1, CertID)."""
-        digest = _DIGESTS.get(self.digest.oid)
+        digest = DIGESTS.get(self.digest.oid)
         return (
             digest is not None
             and self.serial == certificate.serial

@@ -48,11 +48,10 @@ _DEK_INFO = re.compile(rb"DEK-Info:[ \t]*([A-Za-z0-9-]{1,40})")
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An unencrypted private key as its bytes have it: the algorithm, and for RSA the modulus and exponent."""
+    """An unencrypted private key as its bytes have it: the algorithm, and for RSA modulus and exponent in DER."""
 
     algorithm: Algorithm
-    modulus: int = 0
-    exponent: int = 0
+    numbers: bytes = b""
 
     @property
     def rsa_info(self) -> PublicKeyInfo | None:
@@ -61,11 +60,9 @@ class Outline:
         Raises:
             InputError: if it breaks a rule.
         """
-        if not self.modulus:
+        if not self.numbers:
             return None
-        numbers = _integer(self.modulus) + _integer(self.exponent)
-        value = b"\0" + tlv.encode(_SEQUENCE, numbers)
-        return public_info(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
+        return public_info(_rsa_spki(self.algorithm.der, tlv.sequence(self.numbers)))
 
 
 def require_usable(info: PublicKeyInfo, *, name: str) -> None:
@@ -89,7 +86,11 @@ def require_usable(info: PublicKeyInfo, *, name: str) -> None:
 
 def rsa_spki(der: bytes) -> bytes:
     """Return a SubjectPublicKeyInfo for an RSA public key of PKCS#1."""
-    return tlv.encode(_SEQUENCE, _RSA_ALGORITHM + tlv.encode(0x03, b"\0" + der))
+    return _rsa_spki(_RSA_ALGORITHM, der)
+
+
+def _rsa_spki(algorithm: bytes, key: bytes) -> bytes:
+    return tlv.sequence(algorithm, tlv.encode(0x03, b"\0" + key))
 
 
 def outline(der: bytes) -> Outline | None:
@@ -108,22 +109,19 @@ def _outline(der: bytes) -> Outline | None:
         if algorithm.oid not in {RSA, RSASSA_PSS}:
             return Outline(algorithm)
         inner = der[nodes[2][2] : nodes[2][3]]
-        return Outline(algorithm, *_rsa(inner, tlv.children(inner, *tlv.only(inner, _SEQUENCE))))
+        return Outline(algorithm, _rsa(inner, tlv.children(inner, *tlv.only(inner, _SEQUENCE))))
     if tags[:3] == [_INTEGER, _INTEGER, _INTEGER] and len(tags) >= 9:
-        return Outline(Algorithm.parse(_RSA_ALGORITHM), *_rsa(der, nodes))
+        return Outline(Algorithm.parse(_RSA_ALGORITHM), _rsa(der, nodes))
     if tags[:2] == [_INTEGER, _OCTET_STRING] and len(tags) > 2 and tags[2] == 0xA0:
         parameters = der[nodes[2][2] : nodes[2][3]]
         oid = tlv.encode(0x06, bytes.fromhex("2a8648ce3d0201"))
-        return Outline(Algorithm.parse(tlv.encode(_SEQUENCE, oid + parameters)))
+        return Outline(Algorithm.parse(tlv.sequence(oid, parameters)))
     return None
 
 
-def _rsa(data: bytes, nodes: list[tlv.Node]) -> tuple[int, int]:
-    return tlv.integer(data, nodes[1]), tlv.integer(data, nodes[2])
-
-
-def _integer(value: int) -> bytes:
-    return tlv.encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+def _rsa(data: bytes, nodes: list[tlv.Node]) -> bytes:
+    """Return modulus and exponent, which follow the version."""
+    return data[nodes[1][1] : nodes[2][3]]
 
 
 def public_info(spki: bytes) -> PublicKeyInfo:
@@ -151,7 +149,7 @@ def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo
     if algorithm is not None and algorithm.oid in {RSA, RSASSA_PSS, EC}:
         start, end = tlv.only(spki, _SEQUENCE)
         value = tlv.children(spki, start, end)[1]
-        spki = tlv.encode(_SEQUENCE, algorithm.der + spki[value[1] : value[3]])
+        spki = tlv.sequence(algorithm.der, spki[value[1] : value[3]])
     return public_info(spki)
 
 

@@ -38,12 +38,12 @@ class Statements:
         found = b""
         if self.types:
             listed = b"".join(_oid(QC_TYPES[each]) for each in self.types)
-            found += _sequence(_oid(_QC_TYPE), _sequence(listed))
+            found += der.sequence(_oid(_QC_TYPE), der.sequence(listed))
         if self.roles:
-            listed = b"".join(_sequence(_oid(PSD2_ROLES[each]), _text(each)) for each in self.roles)
-            statement = _sequence(_sequence(listed), _text(self.authority), _text(self.authority_id))
-            found += _sequence(_oid(_PSD2), statement)
-        return _sequence(found)
+            listed = b"".join(der.sequence(_oid(PSD2_ROLES[each]), _text(each)) for each in self.roles)
+            statement = der.sequence(der.sequence(listed), _text(self.authority), _text(self.authority_id))
+            found += der.sequence(_oid(_PSD2), statement)
+        return der.sequence(found)
 
     @property
     def text(self) -> str:
@@ -104,10 +104,6 @@ def _parts(value: bytes, *, exactly: int = 0) -> list[bytes]:
     if not found or (exactly and len(found) != exactly):
         raise ValueError("not a list of statements")
     return found
-
-
-def _sequence(*parts: bytes) -> bytes:
-    return der.encode(der.SEQUENCE, b"".join(parts))
 
 
 def _text(value: str) -> bytes:

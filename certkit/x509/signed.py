@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import oids
+from certkit.x509 import foreign, oids
 from certkit.x509.deviations import deviation
 from certkit.x509.unreadable import Unreadable
 
@@ -49,6 +49,24 @@ class Signed(Generic[Loaded]):
     """A signed structure; two are equal if their bytes are. `Loaded` is what `cryptography` makes of it."""
 
     what: ClassVar[str] = "object"
+    loader: ClassVar[str]
+    """The name of the function of `cryptography.x509` that loads such an object."""
+
+    @classmethod
+    def parse(cls, der: bytes) -> Self:
+        """Return the object that the bytes are.
+
+        Raises:
+            InputError: if they are anything else: cut off, followed by other bytes, or not in DER.
+        """
+        from cryptography import x509
+
+        try:
+            found = cls(der, foreign.attempt(getattr(x509, cls.loader), der))
+        except tlv.DerError as error:
+            raise unreadable(cls.what, error) from error
+        found.extensions  # noqa: B018  raises
+        return found
 
     def __init__(self, der: bytes, loaded: Loaded | None) -> None:
         """Keep the bytes, and what `cryptography` made of them; create one with `parse`."""

@@ -47,7 +47,7 @@ _FIXED = {
     "2.16.840.1.101.3.4.3.18": ("ml-dsa-65", 0),
     "2.16.840.1.101.3.4.3.19": ("ml-dsa-87", 0),
 }
-_DIGESTS = {
+DIGESTS = {
     "1.3.14.3.2.26": "sha1",
     "2.16.840.1.101.3.4.2.4": "sha224",
     "2.16.840.1.101.3.4.2.1": "sha256",
@@ -136,7 +136,7 @@ class PssParameters(NamedTuple):
 
 
 def _digest(algorithm: Algorithm) -> str:
-    name = _DIGESTS.get(algorithm.oid)
+    name = DIGESTS.get(algorithm.oid)
     if name is None or not algorithm.has_null_or_no_parameters:
         raise tlv.DerError(f"an unknown digest ({algorithm.oid})")
     return name
@@ -200,7 +200,7 @@ class PublicKeyInfo(NamedTuple):
             return "the RSA exponent is 1, so the key protects nothing"
         if not self.modulus & 1:
             return "the RSA modulus is even, so the key can be factored at once"
-        if self.is_fermat_factorable:
+        if self.modulus.bit_length() <= MAX_RSA_BITS and _is_fermat_factorable(self.modulus):
             return "the primes of the RSA key lie so close together that it can be factored at once (Fermat's method)"
         return ""
 
@@ -222,11 +222,6 @@ class PublicKeyInfo(NamedTuple):
     def is_pss(self) -> bool:
         """Whether the key is for RSASSA-PSS only."""
         return self.algorithm.oid == RSASSA_PSS
-
-    @property
-    def is_fermat_factorable(self) -> bool:
-        """Whether the primes of an RSA key lie so close together that Fermat's method finds them at once."""
-        return self.modulus > 0 and self.modulus.bit_length() <= MAX_RSA_BITS and _is_fermat_factorable(self.modulus)
 
     def load(self) -> PublicKeyTypes:
         """Return the key as `cryptography` loads it.
@@ -312,6 +307,7 @@ def _field_bits(parameters: bytes) -> int:
 
 @functools.lru_cache(maxsize=256)
 def _is_fermat_factorable(modulus: int) -> bool:
+    """Return whether the primes lie so close together that Fermat's method finds them at once."""
     root = math.isqrt(modulus - 1) + 1
     rest = root * root - modulus
     for _ in range(_FERMAT_ROUNDS):
