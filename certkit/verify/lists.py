@@ -142,7 +142,7 @@ class RevocationList:
             return f"it has {wrong} (RFC 5280 section 5.2.3)"
         if self._crl.authority_key_identifier is None:
             return "it has no authority key identifier (RFC 5280 section 5.2.1)"
-        return next((f"{each.message} (section {each.section})" for each in self._crl.deviations), "")
+        return next((f"{each.message} ({each.source})" for each in self._crl.deviations), "")
 
     @property
     def order(self) -> tuple[datetime, int]:

@@ -425,8 +425,7 @@ def content_problem(certificate: Certificate) -> NoPath | None:
     """Return the part of a certificate that rules it out, trusted or not (RFC 5280 section 4.2 and 6.1.4 o)."""
     for broken in certificate.deviations:
         if not broken.is_tolerated:
-            section = broken.section if " " in broken.section else f"RFC 5280 section {broken.section}"
-            return NoPath(f"{certificate.brief_name}: {broken.message} ({section})", _ASK_ISSUER)
+            return NoPath(f"{certificate.brief_name}: {broken.message} ({broken.source})", _ASK_ISSUER)
     for oid, critical, _, value in certificate.extensions:
         message = ""
         if isinstance(value, Unreadable) and (critical or oid in _PROCESSED):

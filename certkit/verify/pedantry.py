@@ -85,7 +85,7 @@ def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
 def _departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
     """Yield the rules that were broken, each with a name in `DEVIATIONS`, and the missing extensions."""
     for each in certificate.deviations:
-        section = each.section if " " in each.section else f"section {each.section}"
+        section = each.source.removeprefix("RFC 5280 ")
         if each.id not in _SERIALS:
             yield f"departs from the standard: {each.message} ({section})"
         elif not is_anchor or each.id == "serial-negative":

@@ -24,6 +24,7 @@ from certkit.x509.signed import (
     name_deviations,
     take,
     take_explicit,
+    time_deviations,
     unreadable,
 )
 from certkit.x509.unreadable import Unreadable
@@ -49,6 +50,7 @@ _FIELDS = (
     (SEQUENCE, "the subject"),
     (SEQUENCE, "the public key"),
 )
+_DATES = ("notBefore", "notAfter")
 _MAX_SERIAL_BYTES = 20
 
 Judged = TypeVar("Judged")
@@ -219,19 +221,6 @@ class Certificate(SignedKey["x509.Certificate"]):
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         return tuple(moments.read(self.der, node) for node in self._parts.validity)
 
-    @property
-    def validity_problems(self) -> tuple[str, ...]:
-        """The rules that the form of the dates breaks (section 4.1.2.5)."""
-        found = []
-        for number, (moment, problems) in enumerate(self._validity):
-            field = "notAfter" if number else "notBefore"
-            found += [f"{field}: {problem}" for problem in problems]
-            if isinstance(moment, Unreadable):
-                found += [] if problems else [f"{field}: {moment.reason}"]
-            elif self._parts.validity[number][0] == moments.GENERALIZED_TIME and moment.year < 2050:
-                found.append(f"{field}: GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)")
-        return tuple(found)
-
     def _key_at(self) -> tlv.Node:
         return self._fields[5]
 
@@ -304,7 +293,11 @@ class Certificate(SignedKey["x509.Certificate"]):
         if length > _MAX_SERIAL_BYTES and not (serial > 0 and serial.bit_length() == 8 * _MAX_SERIAL_BYTES):
             found.append(deviation("serial-long"))
         found += name_deviations("issuer", self.issuer) + name_deviations("subject", self.subject)
-        found += [deviation("time-form", problem) for problem in self.validity_problems]
+        for field, node, (moment, problems) in zip(_DATES, parts.validity, self._validity, strict=True):
+            found += time_deviations(field, moment, problems)
+            if node[0] == moments.GENERALIZED_TIME and moment and moment.year < 2050:
+                early = "GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)"
+                found.append(deviation("time-form", f"{field}: {early}"))
         if isinstance(self.key, Unreadable):
             found.append(deviation("key", self.key.reason))
         if self.extensions and parts.version < 3:

@@ -18,9 +18,9 @@ from certkit.x509.signed import (
     name_deviations,
     take,
     take_explicit,
+    time_deviations,
 )
 from certkit.x509.spki import Algorithm
-from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -98,8 +98,7 @@ class Crl(Signed[_Loaded]):
     def _own_deviations(self) -> list[Deviation]:
         found = [*self._wrong, *name_deviations("issuer", self.issuer)]
         for field, (moment, problems) in zip(("thisUpdate", "nextUpdate"), self._times, strict=False):
-            listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())
-            found += [deviation("time-form", f"{field}: {problem}") for problem in listed]
+            found += time_deviations(field, moment, problems)
         if self.signature_algorithm != self.tbs_signature_algorithm:
             found.append(deviation("crl-algorithms"))
         if self.extensions and self.version < 2:

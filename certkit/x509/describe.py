@@ -67,14 +67,10 @@ class _Facts:
         """Return all facts; `problems` and `deviations` only if there are any."""
         if self._problems:
             self.fields["problems"] = self._problems
-        listed = [f"{printable(each.message)} ({_document(each.section)})" for each in deviations]
+        listed = [f"{printable(each.message)} ({each.source})" for each in deviations]
         if listed:
             self.fields["deviations"] = listed
         return self.fields
-
-
-def _document(section: str) -> str:
-    return f"RFC 5280 section {section}" if section[:1].isdigit() else section
 
 
 def describe(item: Item) -> dict[str, Any]:
@@ -223,7 +219,7 @@ def _crl(found: Crl) -> dict[str, Any]:
     facts.add("revoked_count", found.revoked_count)
     for each in found.deviations:
         if not each.is_tolerated:
-            facts.problem(f"{each.message} ({_document(each.section)})")
+            facts.problem(f"{each.message} ({each.source})")
     return facts.done(each for each in found.deviations if each.is_tolerated)
 
 

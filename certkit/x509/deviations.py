@@ -17,6 +17,11 @@ class Deviation(NamedTuple):
     section: str
     is_tolerated: bool = True
 
+    @property
+    def source(self) -> str:
+        """The document and section of the rule."""
+        return f"RFC 5280 section {self.section}" if self.section[:1].isdigit() else self.section
+
 
 # Every deviation that is read, with what it means. `is_tolerated` is decided here and nowhere else.
 DEVIATIONS = {

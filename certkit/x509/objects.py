@@ -72,11 +72,9 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
         return (
             "it is empty" if not data else "it contains only whitespace or NULs"
         ), "check that the file was written whole"
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
     if containers.is_key_store(data):
         return "the Java key store is empty", "remove it, or create it again"
-    if b"-\0-\0-\0" in data:
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"-\0-\0-\0" in data:
         return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
     if labels := dict.fromkeys(repr(block.label) for block in itertools.islice(pem.blocks(data), 10)):
         return f"it contains only PEM blocks of other kinds: {', '.join(labels)}", "check that it is the right file"
@@ -267,15 +265,8 @@ def kind_of(block: pem.Block) -> Kind | None:
 class _Reader:
     """Reads the objects of one file."""
 
-    def __init__(
-        self,
-        passphrase: Secret | None,
-        only: Container[Kind] | None,
-        budget: Budget,
-    ) -> None:
-        self._passphrase = passphrase
-        self._only = only
-        self._budget = budget
+    def __init__(self, passphrase: Secret | None, only: Container[Kind] | None, budget: Budget) -> None:
+        self._passphrase, self._only, self._budget = passphrase, only, budget
 
     def read(self, data: bytes, start: int) -> Iterator[Item | Broken]:
         """Read PEM blocks, or else DER, a container, or either of them in base64."""
@@ -525,17 +516,14 @@ def _public_key(der: bytes, line: int | None, *, is_rsa: bool = False) -> Item |
 
 def _signed_of(data: bytes) -> Iterator[Item | Broken]:
     """Read a certificate, CSR, CRL or public key in DER; what only begins like one is broken."""
-    for kind in _SIGNED:
-        item = _signed(kind, data, None)
+    first: Broken | None = None
+    for kind in (*_SIGNED, Kind.PUBLIC_KEY):
+        item = _signed(kind, data, None) if kind in _SIGNED else _public_key(data, None)
         if isinstance(item, Item):
             yield item
             return
-    public = _public_key(data, None)
-    if isinstance(public, Item):
-        yield public
-    elif tlv.looks_like_signed(data):
-        first = _signed(Kind.CERTIFICATE, data, None)
-        assert isinstance(first, Broken)  # noqa: S101  tried above
+        first = first or item
+    if first is not None and tlv.looks_like_signed(data):
         reason = f"it begins like a certificate, CSR or CRL, but cannot be decoded: {first.reason}"
         yield Broken("DER", reason, first.hint)
 

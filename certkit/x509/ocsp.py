@@ -79,14 +79,12 @@ class SingleResponse:
     this_update: datetime | Unreadable
     next_update: datetime | Unreadable | None
     extensions: tuple[Extension, ...]
-    deviations: tuple[Deviation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OcspResponse:
     """A whole response: its status (one of `STATUSES`), and the signed part if it was successful."""
 
-    der: bytes
     status: str
     basic: BasicResponse | None
 
@@ -105,7 +103,7 @@ class OcspResponse:
             if nodes:
                 raise tlv.DerError("something follows the response")  # noqa: TRY301  handled as any other
             if body is None:
-                return cls(der, status, None)
+                return cls(status, None)
             parts = tlv.children(der, body[2], body[3])
             type_, inner = take(parts, (OID, "the type of response"), (OCTET_STRING, "the response"))
             kind = tlv.oid(der, type_)
@@ -113,7 +111,7 @@ class OcspResponse:
                 raise tlv.DerError(f"a response of unknown type {kind}")  # noqa: TRY301  as above
         except tlv.DerError as error:
             raise unreadable("OCSP response", error) from error
-        return cls(der, status, BasicResponse.parse(der[inner[2] : inner[3]]))
+        return cls(status, BasicResponse.parse(der[inner[2] : inner[3]]))
 
 
 class BasicResponse(Signed[None]):
@@ -211,7 +209,6 @@ def _single(data: bytes, node: tlv.Node) -> SingleResponse:
     listed = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
     if nodes:
         raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-    extensions, wrong = ((), ()) if listed is None else read_extensions(data, listed)
     return SingleResponse(
         certificate,
         {_GOOD: "good", _REVOKED: "revoked", _UNKNOWN: "unknown"}[status[0]],
@@ -219,8 +216,7 @@ def _single(data: bytes, node: tlv.Node) -> SingleResponse:
         reason,
         moments.read(data, begin)[0],
         None if next_update is None else moments.read(data, next_update)[0],
-        extensions,
-        wrong,
+        () if listed is None else read_extensions(data, listed)[0],
     )
 
 

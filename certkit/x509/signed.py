@@ -234,6 +234,12 @@ class SignedKey(Signed[Loaded]):
     """The alternative names (RFC 5280 section 4.2.1.6), malformed ones with their problem."""
 
 
+def time_deviations(field: str, moment: object, problems: tuple[str, ...]) -> list[Deviation]:
+    """Return the rules that the form of a date breaks, with the field that holds it."""
+    listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())
+    return [deviation("time-form", f"{field}: {problem}") for problem in listed]
+
+
 def name_deviations(field: str, name: Name) -> list[Deviation]:
     """Return the rules that a name breaks, with the field that holds it."""
     return [deviation(each.id, f"{field}: {each.message}") for each in name.problems]

@@ -145,7 +145,7 @@ def _digest(algorithm: Algorithm) -> str:
 class PublicKeyInfo(NamedTuple):
     """A public key as its bytes have it: `type` is spelt as `--type` does, `bits` is 0 where the size is unknown.
 
-    `curve` is the identifier of a named curve; `has_explicit_curve` is whether the curve's parameters are written out
+    `has_explicit_curve` is whether the curve's parameters are written out
     instead, which RFC 5480 section 2.1.1 forbids. `pss` are the restrictions of an RSASSA-PSS key that has any.
     """
 
@@ -153,7 +153,6 @@ class PublicKeyInfo(NamedTuple):
     algorithm: Algorithm
     type: str
     bits: int
-    curve: str | None = None
     has_explicit_curve: bool = False
     pss: PssParameters | None = None
     modulus: int = 0
@@ -284,14 +283,14 @@ def _rsa(der: bytes, algorithm: Algorithm, value: bytes) -> PublicKeyInfo:
 
 
 @functools.lru_cache(maxsize=64)
-def _curve(parameters: bytes) -> tuple[str, int, str | None, bool]:
-    """Return the name of an elliptic curve key's type, its bits, the curve's identifier, and whether it is explicit."""
+def _curve(parameters: bytes) -> tuple[str, int, bool]:
+    """Return the name of an elliptic curve key's type, its bits, and whether the curve is written out."""
     if parameters[:1] == b"\x06":
         curve = tlv.oid(parameters, (_OID, 0, *tlv.only(parameters, _OID)))
         name, bits = _CURVES.get(curve, (curve, 0))
-        return f"ec-{name}", bits, curve, False
+        return f"ec-{name}", bits, False
     if parameters[:1] == b"\x30":
-        return "ec-explicit", _field_bits(parameters), None, True
+        return "ec-explicit", _field_bits(parameters), True
     raise tlv.DerError("an elliptic curve key without a curve")
 
 

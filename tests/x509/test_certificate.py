@@ -169,6 +169,5 @@ def test_an_attribute_without_a_name_is_hex():
 def test_dates_are_read_leniently_and_judged_strictly(moment, expected):
     """Each of these forms breaks a rule, which is named; a day that does not exist is unreadable."""
     found = Certificate.parse(odd.certificate(validity=odd.sequence(odd.utc("260101000000Z"), moment)))
-    assert len(found.validity_problems) == 1
-    assert "time-form" in [each.id for each in found.deviations]
+    assert [each.id for each in found.deviations].count("time-form") == 1
     assert found.not_after == expected or (expected is None and isinstance(found.not_after, Unreadable))
