@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from certkit.x509 import oids
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 _ANY = "2.5.29.32.0"
+_MAY_REQUIRE = {oids.POLICY_CONSTRAINTS, oids.POLICY_MAPPINGS}
 
 
 def hold(path: Sequence[Certificate]) -> bool:
     """Return whether a path, leaf first, ends with a valid policy, or requires none."""
     below = path[-2::-1]
     # Without one of these, nothing can require a policy.
-    if all(each.policy_constraints is None and each.policy_mappings is None for each in below):
+    if not any(_MAY_REQUIRE & each.values.keys() for each in below):
         return True
     for each in below:
         values = (each.certificate_policies, each.policy_mappings, each.policy_constraints, each.inhibit_any_policy)

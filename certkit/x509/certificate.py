@@ -20,7 +20,6 @@ from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
     SignedKey,
-    extension_value,
     name_deviations,
     take,
     take_explicit,
@@ -240,7 +239,9 @@ class Certificate(SignedKey["x509.Certificate"]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    basic_constraints: ExtensionValue[kinds.BasicConstraints] = extension_value(oids.BASIC_CONSTRAINTS)
+    basic_constraints: ExtensionValue[kinds.BasicConstraints] = cached_property(
+        lambda self: self.values.get(oids.BASIC_CONSTRAINTS)
+    )
     """Whether the certificate is a CA's (section 4.2.1.9); None without the extension."""
 
     @property
@@ -249,37 +250,47 @@ class Certificate(SignedKey["x509.Certificate"]):
         constraints = self.basic_constraints
         return bool(constraints and constraints.ca)
 
-    key_usage: ExtensionValue[frozenset[str]] = extension_value(oids.KEY_USAGE)
+    key_usage: ExtensionValue[frozenset[str]] = cached_property(lambda self: self.values.get(oids.KEY_USAGE))
     """The key usages by their names in section 4.2.1.3."""
-    extended_key_usage: ExtensionValue[tuple[str, ...]] = extension_value(oids.EXTENDED_KEY_USAGE)
+    extended_key_usage: ExtensionValue[tuple[str, ...]] = cached_property(
+        lambda self: self.values.get(oids.EXTENDED_KEY_USAGE)
+    )
     """The extended key usages as dotted identifiers (section 4.2.1.12)."""
-    name_constraints: ExtensionValue[kinds.NameConstraints] = extension_value(oids.NAME_CONSTRAINTS)
+    name_constraints: ExtensionValue[kinds.NameConstraints] = cached_property(
+        lambda self: self.values.get(oids.NAME_CONSTRAINTS)
+    )
     """The names that a CA may give (section 4.2.1.10)."""
-    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = extension_value(
-        oids.CERTIFICATE_POLICIES
+    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = cached_property(
+        lambda self: self.values.get(oids.CERTIFICATE_POLICIES)
     )
     """The certificate policies (section 4.2.1.4)."""
-    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = extension_value(oids.POLICY_CONSTRAINTS)
+    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = cached_property(
+        lambda self: self.values.get(oids.POLICY_CONSTRAINTS)
+    )
     """The policy constraints (section 4.2.1.11)."""
-    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = extension_value(oids.POLICY_MAPPINGS)
+    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = cached_property(
+        lambda self: self.values.get(oids.POLICY_MAPPINGS)
+    )
     """The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."""
-    inhibit_any_policy: ExtensionValue[int] = extension_value(oids.INHIBIT_ANY_POLICY)
+    inhibit_any_policy: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.INHIBIT_ANY_POLICY))
     """After how many certificates anyPolicy ends (section 4.2.1.14)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = extension_value(
-        oids.AUTHORITY_KEY_IDENTIFIER
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = cached_property(
+        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
     """Which key of the issuer signed (section 4.2.1.1)."""
-    subject_key_identifier: ExtensionValue[bytes] = extension_value(oids.SUBJECT_KEY_IDENTIFIER)
+    subject_key_identifier: ExtensionValue[bytes] = cached_property(
+        lambda self: self.values.get(oids.SUBJECT_KEY_IDENTIFIER)
+    )
     """The identifier of the certificate's own key (section 4.2.1.2)."""
-    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = extension_value(
-        oids.CRL_DISTRIBUTION_POINTS
+    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = cached_property(
+        lambda self: self.values.get(oids.CRL_DISTRIBUTION_POINTS)
     )
     """Where the CRLs are (section 4.2.1.13)."""
-    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = extension_value(
-        oids.AUTHORITY_INFORMATION_ACCESS
+    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = cached_property(
+        lambda self: self.values.get(oids.AUTHORITY_INFORMATION_ACCESS)
     )
     """Where OCSP and the issuer's certificate are (section 4.2.2.1)."""
-    tls_features: ExtensionValue[tuple[int, ...]] = extension_value(oids.TLS_FEATURES)
+    tls_features: ExtensionValue[tuple[int, ...]] = cached_property(lambda self: self.values.get(oids.TLS_FEATURES))
     """The TLS extensions that a server with this certificate must support (RFC 7633)."""
 
     def _own_deviations(self) -> list[Deviation]:

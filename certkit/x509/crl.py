@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.printable import decimal
@@ -14,7 +15,6 @@ from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
     Signed,
-    extension_value,
     name_deviations,
     take,
     take_explicit,
@@ -82,16 +82,16 @@ class Crl(Signed[_Loaded]):
     def _extensions_at(self) -> tlv.Node | None:
         return self._listed
 
-    number: ExtensionValue[int] = extension_value(oids.CRL_NUMBER)
+    number: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.CRL_NUMBER))
     """The CRL number (section 5.2.3)."""
-    delta_base: ExtensionValue[int] = extension_value(oids.DELTA_CRL_INDICATOR)
+    delta_base: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.DELTA_CRL_INDICATOR))
     """The number of the CRL that a delta CRL completes (section 5.2.4)."""
-    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = extension_value(
-        oids.ISSUING_DISTRIBUTION_POINT
+    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = cached_property(
+        lambda self: self.values.get(oids.ISSUING_DISTRIBUTION_POINT)
     )
     """What the CRL covers (section 5.2.5)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = extension_value(
-        oids.AUTHORITY_KEY_IDENTIFIER
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = cached_property(
+        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
     """Which key of the issuer signed (section 5.2.1)."""
 

@@ -36,13 +36,8 @@ _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
 Loaded = TypeVar("Loaded")
 Value = TypeVar("Value")
-ExtensionValue: TypeAlias = "Value | Unreadable | None"
-"""The value of an extension: `Unreadable` if it cannot be read, and None without the extension."""
-
-
-def extension_value(oid: str) -> Any:
-    """Return a property that is the value of an extension."""
-    return property(lambda self: self.values.get(oid))
+ExtensionValue: TypeAlias = "cached_property[Value | Unreadable | None]"
+"""The value of an extension as an attribute: `Unreadable` if it cannot be read, and None without the extension."""
 
 
 class Signed(Generic[Loaded]):
@@ -230,7 +225,9 @@ class SignedKey(Signed[Loaded]):
             raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
         return self.key.load()
 
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = extension_value(oids.SUBJECT_ALT_NAME)
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = cached_property(
+        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
+    )
     """The alternative names (RFC 5280 section 4.2.1.6), malformed ones with their problem."""
 
 
