@@ -16,7 +16,7 @@ from certkit.api.signatures import public
 from certkit.durations import Duration
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, PlainCertificates, ReportedFacts, Sighting
+from certkit.expiry.sources.base import Failure, ReportedFacts, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
@@ -233,14 +233,11 @@ def _certificates(sources: Iterable[Source]) -> Iterator[Certificate | ReportedF
     Raises:
         InputError: if a part of the sources cannot be read.
     """
-    for found in (found for source in sources for found in source.look()):
-        for seen in found.sightings() if isinstance(found, PlainCertificates) else (found,):
-            if isinstance(seen, Failure):
-                raise InputError(seen.message, hint=seen.hint)
-            if isinstance(seen, Sighting):
-                value = seen.value
-                if isinstance(value, ReportedFacts) or (isinstance(value, Certificate) and seen.is_leaf):
-                    yield value
+    for seen in (seen for source in sources for seen in source.look()):
+        if isinstance(seen, Failure):
+            raise InputError(seen.message, hint=seen.hint)
+        if isinstance(seen, Sighting) and seen.is_first and isinstance(seen.values[0], Certificate | ReportedFacts):
+            yield seen.values[0]
 
 
 def _judged(seen: Certificate | ReportedFacts, query: Query, policy: Policy, *, now: datetime) -> dict[str, str]:

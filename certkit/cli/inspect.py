@@ -67,8 +67,12 @@ def _describe_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError
     errors: list[CertkitError] = []
     try:
         for found in EndpointSource((Endpoint.parse(without_path(source)),)).look():
-            if isinstance(found, Sighting) and isinstance(found.value, Certificate):
-                described.append({"kind": Kind.CERTIFICATE.value, **describe.certificate(found.value)})
+            if isinstance(found, Sighting):
+                described += [
+                    {"kind": Kind.CERTIFICATE.value, **describe.certificate(each)}
+                    for each in found.values
+                    if isinstance(each, Certificate)
+                ]
             elif isinstance(found, Failure):
                 errors.append(InputError(found.message, hint=found.hint))
     except InputError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, PlainCertificates, Reason, ReportedFacts, Searched, Skipped
+from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
 from certkit.x509.certificate import Certificate
@@ -270,29 +270,25 @@ def _calm_from(judge: Judge) -> datetime | None:
 
 def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) -> int:
     """Add a portion to the finds; return the number of objects in it."""
-    if isinstance(seen, PlainCertificates):
-        certificates = seen.certificates
+    if isinstance(seen, Sighting):
+        values = seen.values
         if judge.leaf_only:
-            certificates = certificates[: 1 if seen.is_first else 0]
-            found.left_out += len(seen.certificates) - len(certificates)
-        for each in certificates:
-            if calm is not None:
+            values = values[: 1 if seen.is_first else 0]
+            found.left_out += len(seen.values) - len(values)
+        for each in values:
+            if calm is not None and isinstance(each, Certificate):
                 begin, end = each.not_before, each.not_after
                 if isinstance(begin, datetime) and isinstance(end, datetime) and begin <= judge.now and calm <= end:
                     found.quiet += 1
                     continue
             _judge(seen.source, each, judge, found)
-        return len(seen.certificates)
+        return len(seen.values)
     if isinstance(seen, Searched):
         found.searched.append(seen)
     elif isinstance(seen, Failure):
         found.failures.append(seen)
-    elif isinstance(seen, Skipped):
-        found.skipped.append(seen.source)
-    elif judge.leaf_only and not seen.is_leaf:
-        found.left_out += 1
     else:
-        _judge(seen.source, seen.value, judge, found)
+        found.skipped.append(seen.source)
     return 1
 
 

@@ -136,7 +136,7 @@ def test_a_renewal_is_due_for_the_last_third_where_no_policy_says_otherwise(tmp_
     pair = pki.root().issue(begin=NOW, end=NOW + 90 * pki.DAY)
     policy = load("general")
     answers = [
-        about_source(Query(source="x"), [Seen(Sighting("x", pair.value))], policy=policy, now=NOW + days * pki.DAY)
+        about_source(Query(source="x"), [Seen(Sighting("x", [pair.value]))], policy=policy, now=NOW + days * pki.DAY)
         for days in (59.9, 60)
     ]
     assert [each["ready_for_renewal"] for each in answers] == ["false", "true"]
@@ -196,9 +196,9 @@ def test_the_most_urgent_certificate_of_a_source_is_told(root):
     """A certificate that is not valid yet is the most urgent; of a bundle the leaf counts."""
     soon = root.issue(end=NOW + 40 * pki.DAY)
     later = root.issue(begin=NOW + pki.DAY)
-    seen = [Sighting("a", soon.value), Sighting("a", root.issue(end=NOW).value, is_leaf=False)]
+    seen = [Sighting("a", [soon.value, root.issue(end=NOW).value])]
     assert told_of(*seen)["days_left"] == "40"
-    assert told_of(*seen, Sighting("b", later.value), Skipped("c"))["days_left"] == "364"
+    assert told_of(*seen, Sighting("b", [later.value]), Skipped("c"))["days_left"] == "364"
 
 
 def test_facts_of_a_certificate_that_may_not_be_read():
@@ -211,7 +211,7 @@ def test_facts_of_a_certificate_that_may_not_be_read():
         not_before=NOW - pki.DAY,
         not_after=NOW + pki.DAY,
     )
-    assert told_of(Sighting("vault://secret/certkit/acme", known)) == {
+    assert told_of(Sighting("vault://secret/certkit/acme", [known])) == {
         **NONE,
         "status": "critical",
         "days_left": "1",
@@ -229,7 +229,7 @@ def test_a_part_that_cannot_be_read_is_an_error(root):
     """Also beside certificates that can: the most urgent one may be there."""
     failure = Failure("b", "cannot read b: permission denied", "read it as its owner", Reason.PERMISSION_DENIED)
     with pytest.raises(InputError, match="cannot read b: permission denied"):
-        told_of(Sighting("a", root.issue().value), failure)
+        told_of(Sighting("a", [root.issue().value]), failure)
 
 
 def test_no_certificate_is_an_error():

@@ -52,30 +52,14 @@ class ReportedFacts(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """A certificate or revocation list seen in one place, or only the facts of one.
+    """Certificates or revocation lists seen in one place, or only the facts of some: all at once, as there may be many.
 
-    `is_leaf` is set for the first certificate of a bundle.
+    `is_first` is set for the beginning of a bundle, whose first certificate is the leaf.
     """
 
     source: str
-    value: Certificate | Crl | ReportedFacts
-    is_leaf: bool = True
-
-
-class PlainCertificates(NamedTuple):
-    """The certificates of a file, or a part of one, that holds nothing else: all at once, as there may be many.
-
-    `is_first` is set for the beginning of a file.
-    """
-
-    source: str
-    certificates: Sequence[Certificate]
+    values: Sequence[Certificate | Crl | ReportedFacts]
     is_first: bool = True
-
-    def sightings(self) -> Iterator[Sighting]:
-        """Yield them one by one."""
-        for number, certificate in enumerate(self.certificates):
-            yield Sighting(self.source, certificate, self.is_first and number == 0)
 
 
 class Failure(NamedTuple):
@@ -100,7 +84,7 @@ class Searched(NamedTuple):
     has_found: bool
 
 
-Seen: TypeAlias = Searched | Sighting | PlainCertificates | Failure | Skipped
+Seen: TypeAlias = Searched | Sighting | Failure | Skipped
 
 
 class Source(Protocol):

@@ -217,8 +217,8 @@ def _sightings(text: str, answer: Presented | NetError) -> Iterator[Seen]:
     if isinstance(answer, connecting.NetError):
         yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
         return
-    for number, certificate in enumerate(answer.chain):
-        yield Sighting(text, certificate, is_leaf=number == 0)
+    if answer.chain:
+        yield Sighting(text, answer.chain)
     for problem in answer.unreadable:
         message = f"cannot read {text}: {problem}"
         yield Failure(text, message, "examine the server with openssl s_client", Reason.DECODE_FAILED)

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
-from certkit.expiry.sources.base import Failure, PlainCertificates, Reason, Searched, Sighting, Skipped
+from certkit.expiry.sources.base import Failure, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
 from certkit.processes import Allowance
 from certkit.x509 import pem
@@ -69,7 +69,7 @@ class FileSource(NamedTuple):
         begin, is_whole = reading.begin(path)
         plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
-            return (PlainCertificates(path, plain),)
+            return (Sighting(path, plain),)
         chunks = [begin] if is_whole else reading.chunks(path, must_be_regular=True)
         return _look_at(chunks, path, self.passphrase, budget, may_hold_nothing=True)
 
@@ -201,7 +201,7 @@ class _View:
                 self._begin = self._begin or piece
                 plain, end = plain_certificates(piece)
                 if plain:
-                    yield PlainCertificates(name, plain, self._is_first)
+                    yield Sighting(name, plain, self._is_first)
                     self._is_first = False
                 for item in self._read(piece, end) if end < len(piece) else ():
                     if not isinstance(item, Broken):
@@ -228,7 +228,7 @@ class _View:
     def _look_at_item(self, item: Item) -> Iterator[Seen]:
         name = self._name
         if item.kind is Kind.CRL:
-            yield Sighting(name, item.value)
+            yield Sighting(name, [item.value])
         elif item.kind not in _WATCHED:
             self._others.append(item.kind.words)
         elif item.value is None:
@@ -236,10 +236,10 @@ class _View:
             yield Failure(name, message, "give its passphrase with --passphrase-file", Reason.BAD_PASSPHRASE)
         else:
             certificates = [item.value] if item.kind is Kind.CERTIFICATE else item.value.certificates
-            for certificate in certificates:
-                yield Sighting(name, certificate, self._is_first)
+            if certificates:
+                yield Sighting(name, certificates, self._is_first)
                 self._is_first = False
-            if not certificates:
+            else:
                 message = f"cannot read {name}: the PKCS#12 bundle contains no certificate"
                 yield Failure(name, message, "export it with its certificate", Reason.NO_CERTIFICATE_FOUND)
 

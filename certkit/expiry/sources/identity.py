@@ -40,8 +40,7 @@ def look_at_identity(store: Store, name: str, now: datetime) -> Iterator[Seen]:
         message = f"cannot read {source}: no generation is active"
         yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
         return
-    for number, certificate in enumerate(found):
-        yield Sighting(source, certificate, is_leaf=number == 0)
+    yield Sighting(source, found)
     for generation in identity.generations:
         if identity.record.state(generation.number, has_certificate=generation.is_issued) is State.PENDING:
             yield from hanging(source, name, generation.number, identity.record, now)

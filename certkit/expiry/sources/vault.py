@@ -174,7 +174,7 @@ class VaultSource:
             except InputError as error:
                 problem = error.message
             else:
-                return Sighting(place, known)
+                return Sighting(place, [known])
         message = f"cannot check {place}: the facts about its certificate are malformed: {printable(problem)}"
         return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)
 
