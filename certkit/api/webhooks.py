@@ -49,9 +49,8 @@ class WiseWebhooks:
         known = self._api.schema_versions
         if self._api.is_wise and schema_version not in known:
             self._warn(f"schema version {schema_version} is not in Wise's documentation ({', '.join(known)})")
-        wanted = webhooks.Subscription(
-            name=name, trigger_on=trigger_on, version=schema_version, url=url, mtls_enabled=not no_mtls
-        )
+        about = {"name": name, "trigger_on": trigger_on, "schema_version": schema_version, "url": url}
+        wanted = webhooks.subscription(**about, mtls_enabled=not no_mtls)
         return webhooks.create(self._api, wanted, now=self._clock())
 
     def send_test(self, subscription_id: str) -> int:
@@ -97,6 +96,8 @@ def webhooks(  # noqa: PLR0913  as many as the command has options
     Raises:
         certkit.InputError: if an argument cannot be used.
     """
+    from urllib.parse import quote
+
     from certkit.net.tls import Credentials
     from certkit.policy import catalogue
     from certkit.wise import addresses
@@ -111,16 +112,16 @@ def webhooks(  # noqa: PLR0913  as many as the command has options
     rules = catalogue.load(addresses.policy_of(environment or "sandbox"))
     hosts = rules.hosts
     host = hosts.api if credentials is None else hosts.api_mtls
+    base = host if base_url is None else addresses.require_base_url(base_url)
+    path = hosts.subscriptions_path.replace("{client_id}", quote(addresses.require_client_id(client_id), safe=""))
     api = Api(
-        base=host if base_url is None else addresses.require_base_url(base_url),
-        subscriptions_path=hosts.subscriptions_path,
-        schema_versions=rules.webhooks.schema_versions,
-        is_wise=base_url is None,
-        client_id=addresses.require_client_id(client_id),
+        url=base + path,
         token=arguments.secret(token) or Secret(b""),
         credentials=credentials,
         anchors=arguments.anchors(ca),
         timeout=timeout,
+        schema_versions=rules.webhooks.schema_versions,
+        is_wise=environment is not None,
     )
     return WiseWebhooks(api, now)
 

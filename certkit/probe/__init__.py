@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.x509.certificate import Certificate
 
-__all__ = ["Probe", "Target", "probe", "target", "url_of"]
-
-Target: TypeAlias = http.Address
-
 logger = logging.getLogger("certkit.probe")  # gets each result as it arrives, at level INFO
 
 
@@ -50,7 +46,7 @@ class Probe:
     none. `http_status` is that of a complete response.
     """
 
-    target: Target
+    target: http.Address
     subject: str | None
     findings: tuple[Finding, ...]
     tls_version: str | None = None
@@ -83,7 +79,7 @@ class Probe:
         return found if first is None else replace(found, message=first.message, hint=first.hint)
 
 
-def target(text: str) -> Target:
+def target(text: str) -> http.Address:
     """Return what to probe: an https URL, or HOST[:PORT].
 
     Raises:
@@ -110,7 +106,7 @@ def url_of(policy: Policy) -> str:
 
 
 def probe(
-    where: Target,
+    where: http.Address,
     *,
     credentials: tls.Credentials,
     anchors: Sequence[Certificate] | None,
@@ -149,7 +145,7 @@ _TARGET_HINT = "give https://HOST/PATH or HOST[:PORT]"
 class _Probing:
     """A probe in progress, and its findings by check."""
 
-    where: Target
+    where: http.Address
     client: ClientSide
     request: http.HttpRequest
     proxy: proxies.Proxy | None

@@ -1,6 +1,7 @@
 """Wise's environments, and the OAuth addresses of each.
 
-Wise developer documentation, "Environments" and "Testing in Sandbox", read on 2026-11-22.
+Wise developer documentation, "Environments" and "Testing in Sandbox", read on 2026-11-22. The functions `require_…`
+return their text, or raise InputError if it is not what it should be.
 """
 
 from __future__ import annotations
@@ -55,33 +56,21 @@ def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: s
 
 
 def require_client_id(text: str) -> str:
-    """Return a client id: visible ASCII without a colon, which ends it in HTTP Basic (RFC 7617 section 2).
-
-    Raises:
-        InputError: if the text is not a client id.
-    """
+    """Return a client id: visible ASCII without a colon, which ends it in HTTP Basic (RFC 7617 section 2)."""
     if not _VISIBLE.fullmatch(text) or ":" in text:
         raise InputError(f"not a client id: {_shown(text)}", hint="copy the client id from Wise's message")
     return text
 
 
 def require_state(text: str) -> str:
-    """Return a state: visible ASCII.
-
-    Raises:
-        InputError: if the text is not a state.
-    """
+    """Return a state: visible ASCII."""
     if not _VISIBLE.fullmatch(text):
         raise InputError(f"not a state: {_shown(text)}", hint=f"use up to {_MAX_TEXT} letters, digits and signs")
     return text
 
 
 def require_redirect_uri(text: str) -> str:
-    """Return a redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2).
-
-    Raises:
-        InputError: if the text is not a redirect URI.
-    """
+    """Return a redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2)."""
     if not _is_url(text, _REDIRECT_URI):
         hint = "give the address that Wise has configured for the client, such as https://partner.example/wise"
         raise InputError(f"not a redirect URI: {_shown(text)}", hint=hint)
@@ -92,9 +81,6 @@ def require_base_url(text: str) -> str:
     """Return the URL of an API that replaces the environment's, without a slash at its end.
 
     Plain http is accepted for loopback addresses only, as the client secret would be sent unencrypted.
-
-    Raises:
-        InputError: if the text is not a URL, or not a safe one.
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give, for example, https://proxy.example/wise")

@@ -2,6 +2,9 @@
 
 `POST <API>/oauth/token`, HTTP Basic with client id and secret, a form as body (Wise developer documentation, "User
 tokens", "Client credentials" and "Testing in Sandbox", read on 2026-11-22).
+
+Each request raises RefusedError if Wise rejects it, UncertainError if the response is lost or unusable, so that Wise
+may have carried it out, and InputError if Wise cannot be reached: then nothing has changed.
 """
 
 from __future__ import annotations
@@ -69,13 +72,7 @@ class TokenEndpoint:
 
 
 def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now: datetime) -> Token:
-    """Exchange an authorization code for a token. A code that may be used up is not sent again.
-
-    Raises:
-        RefusedError: if Wise rejects the request.
-        UncertainError: if the response is lost or unusable, so the code may be used up.
-        InputError: if Wise cannot be reached; the code is not used up.
-    """
+    """Exchange an authorization code for a token. A code that may be used up is not sent again."""
     question = TokenRequest(
         grant=AUTHORIZATION_CODE,
         form={
@@ -99,9 +96,7 @@ def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetim
     A client-credentials token is requested again instead.
 
     Raises:
-        RefusedError: if Wise rejects the request.
-        UncertainError: if the response is lost or unusable, so the old token may be invalid.
-        InputError: if Wise cannot be reached, or there is no refresh token; nothing has changed.
+        InputError: also if there is no refresh token.
     """
     if token.grant == CLIENT_CREDENTIALS:
         return client_credentials(endpoint, client, now=now)
@@ -120,13 +115,7 @@ def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetim
 
 
 def client_credentials(endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
-    """Request a client-credentials token, which has no refresh token.
-
-    Raises:
-        RefusedError: if Wise rejects the request.
-        UncertainError: if the response is lost or unusable.
-        InputError: if Wise cannot be reached.
-    """
+    """Request a client-credentials token, which has no refresh token."""
     form = {"grant_type": "client_credentials"}
     question = TokenRequest(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
     return _ask(endpoint, client, question)

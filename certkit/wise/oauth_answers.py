@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.durations import spoken
 from certkit.errors import InputError, RefusedError
-from certkit.printable import printable
+from certkit.printable import brief, printable
 from certkit.secret import Secret
 from certkit.times import parse_moment
 from certkit.wise.tokens import Token
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from certkit.net.http import HttpAnswer
 
-_MAX_SHOWN = 200
 _LONGEST_SECONDS = 10**10
 # The assumed lifetime of a token if the response has none; Wise documents twelve hours.
 _ASSUMED_LIFE = timedelta(hours=1)
@@ -220,5 +219,4 @@ def _shown(said: str, *, hidden: Sequence[Secret]) -> str:
     """Return a server's text with secrets removed, escaped and shortened."""
     for secret in hidden:
         said = said.replace(secret.reveal().decode("utf-8", "replace"), "(hidden)")
-    said = printable(" ".join(said.split()))
-    return said.rstrip(".") if len(said) <= _MAX_SHOWN else f"{said[:_MAX_SHOWN]}…"
+    return brief(" ".join(said.split()).rstrip("."), 200)

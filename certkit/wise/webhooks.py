@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
 from certkit.net import hosts, http
 from certkit.net.tls import Credentials, HandshakeEndedError
-from certkit.printable import printable
+from certkit.printable import brief, printable
 from certkit.wise.oauth_answers import rate_limited, trace_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_MAX_SHOWN = 200
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
 _REFUSED_HINT = "compare the client id, the event and the URL with Wise's documentation"
 _VAGUE = "handshake failure"
@@ -38,52 +37,48 @@ _NGINX_SAYS = b"SSL certificate"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API for subscriptions and the credentials for it; `is_wise` is False for a rehearsal or a proxy."""
+    """The API for an application's subscriptions, at `url`, and the credentials for it.
 
-    base: str
-    client_id: str
-    token: Secret
-    credentials: Credentials | None = None
-    anchors: Sequence[Certificate] | None = None
-    timeout: float = http.TIMEOUT_SECONDS
-    subscriptions_path: str = "/v3/applications/{client_id}/subscriptions"
-    schema_versions: tuple[str, ...] = ()
-    is_wise: bool = True
+    `is_wise` is False for a rehearsal or a proxy.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """An event, and the URL for its deliveries; `version` is that of the event's schema."""
-
-    name: str
-    trigger_on: str
-    version: str
     url: str
-    mtls_enabled: bool = True
+    token: Secret
+    credentials: Credentials | None
+    anchors: Sequence[Certificate] | None
+    timeout: float
+    schema_versions: tuple[str, ...]
+    is_wise: bool
 
-    def document(self) -> dict[str, Any]:
-        """Return the subscription as Wise's API expects it."""
-        delivery = {"version": self.version, "url": self.url, "mtls_enabled": self.mtls_enabled}
-        return {"name": self.name, "trigger_on": self.trigger_on, "delivery": delivery}
+    @property
+    def host(self) -> str:
+        """The host, for messages."""
+        return urlsplit(self.url).netloc
 
 
-def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
+def subscription(*, name: str, trigger_on: str, schema_version: str, url: str, mtls_enabled: bool) -> dict[str, Any]:
+    """Return a subscription of an event, as Wise's API expects it; deliveries go to the URL."""
+    delivery = {"version": schema_version, "url": url, "mtls_enabled": mtls_enabled}
+    return {"name": name, "trigger_on": trigger_on, "delivery": delivery}
+
+
+def create(api: Api, wanted: dict[str, Any], *, now: datetime) -> str:
     """Subscribe to an event, and return the id of the new subscription.
 
     Raises:
         RefusedError: if Wise rejects the request.
         InputError: if Wise does not call the URL, or its response cannot be used.
     """
-    require_url(wanted.url)
+    url = require_url(wanted["delivery"]["url"])
     if api.is_wise:
-        require_public(wanted.url)
-    answer = _post(api, "", json.dumps(wanted.document()).encode(), now=now)
+        require_public(url)
+    answer = _post(api, "", json.dumps(wanted).encode(), now=now)
     try:
         found = json.loads(answer.body)["id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         found = None
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        message = f"cannot use the response of {urlsplit(api.base).netloc}: it has no subscription id"
+        message = f"cannot use the response of {api.host}: it has no subscription id"
         raise InputError(message, hint="check with Wise whether it was created")
     return found
 
@@ -208,22 +203,20 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     token = api.token.reveal().decode("ascii")
     request = http.HttpRequest(
         method="POST",
-        url=f"{api.base}{api.subscriptions_path.replace('{client_id}', quote(api.client_id, safe=''))}{path}",
+        url=api.url + path,
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},
         body=body,
     )
     answer = http.send(request, now=now, credentials=api.credentials, anchors=api.anchors, timeout=api.timeout)
     if 200 <= answer.status < 300:
         return answer
-    where = urlsplit(api.base).netloc
     trace = trace_of(answer)
     if answer.status == 429:
-        raise rate_limited(answer, where, now=now)
+        raise rate_limited(answer, api.host, now=now)
     if not 400 <= answer.status < 500:
         hint = "check the address, or try again"
-        raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
-    body = answer.body.replace(token.encode(), b"(hidden)")[: 4 * _MAX_SHOWN]
-    shown = printable(" ".join(body.decode("utf-8", "replace").split()))[:_MAX_SHOWN]
+        raise InputError(f"{api.host} answered with status {answer.status}{trace}", hint=hint)
+    shown = brief(" ".join(answer.body.replace(token.encode(), b"(hidden)").decode("utf-8", "replace").split()), 200)
     message = f": {shown}" if shown else ""
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
-    raise RefusedError(f"{where} rejected the request: status {answer.status}{message}{trace}", hint=hint)
+    raise RefusedError(f"{api.host} rejected the request: status {answer.status}{message}{trace}", hint=hint)

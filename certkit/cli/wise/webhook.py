@@ -134,14 +134,13 @@ def create(
           --client-id acme-client-id --name transfers --trigger-on EVENT \\
           --schema-version VERSION --url https://hooks.example.com/wise
     """
-    made = found.create(url, name=name, trigger_on=trigger_on, schema_version=schema_version, no_mtls=no_mtls)
+    about = {"name": name, "trigger_on": trigger_on, "schema_version": schema_version}
+    made = found.create(url, **about, no_mtls=no_mtls)
     if output.as_json:
-        from certkit.wise.webhooks import Subscription
+        from certkit.wise.webhooks import subscription
 
-        wanted = Subscription(
-            name=name, trigger_on=trigger_on, version=schema_version, url=url, mtls_enabled=not no_mtls
-        )
-        output.document({"status": "ok", "changed": True, "id": made, **wanted.document()})
+        wanted = subscription(**about, url=url, mtls_enabled=not no_mtls)
+        output.document({"status": "ok", "changed": True, "id": made, **wanted})
     else:
         output.result(f"{made}\n")
     return 0

@@ -5,9 +5,9 @@ that it is not Wise.
 
     state  authority            values: the history of the rehearsal; the CA and its certificates
     rehearsal                   the state while it runs, and its files on disk
-    tokens  hub  webhooks       the rules of each part
+    tokens  hub                 the rules of each part
     messages  pages             requests and responses as values; plain HTML
-    web  api                    which URL leads to which rule
+    web  api                    which URL leads to which rule; webhook subscriptions
     server  mutual_tls          the three listeners
 
 Where Wise's documentation is silent, the rehearsal decides as follows, which means nothing for Wise:
