@@ -61,3 +61,14 @@ def parse_moment(text: str) -> datetime:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     hint = "it should be RFC 3339 such as 2026-11-22T10:00:00.123456789Z"
     raise InputError(f"not a time: {text[:80]!r}", hint=hint)
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Return the time in a header of HTTP (RFC 9110 section 5.6.7); None if the text is not one."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None

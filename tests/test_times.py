@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from certkit.errors import InputError
-from certkit.times import parse_moment, parse_time, rfc3339
+from certkit.times import parse_http_date, parse_moment, parse_time, rfc3339
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -123,3 +123,24 @@ def test_what_is_no_moment(text):
     """Is refused, whatever Python makes of it."""
     with pytest.raises(InputError, match="not a time"):
         parse_moment(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Mon, 23 Nov 2026 12:00:00 GMT", "Mon, 23 Nov 2026 13:00:00 +0100", "23 Nov 2026 12:00:00 -0000"]
+)
+def test_a_date_of_http(text):
+    """Is in UTC, whatever its zone."""
+    assert parse_http_date(text) == datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "soon", "-", "2026-11-23T12:00:00Z", "Mon, 31 Feb 2026 00:00:00 GMT", "Mon, 01 Jan 2026 99:00:00 GMT"),
+        *("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999"),
+        "31 Dec 9999 23:59:59 -0001",
+    ],
+)
+def test_what_is_no_date_of_http(text):
+    """Whatever a server sends, nothing else happens."""
+    assert parse_http_date(text) is None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import brief
-from certkit.times import rfc3339
+from certkit.times import parse_http_date, rfc3339
 from certkit.verify import purpose as verify_purpose
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def from_response(answer: HttpAnswer, client: ClientSide) -> Finding:
         return accepted(replace(client, is_sure=False))
     if not client.asks or answer.status not in CERTIFICATE_STATUSES:
         return accepted(client)
-    problem = client.problem(date_of(answer))
+    problem = client.problem(parse_http_date(answer.headers.get("date", "")))
     if answer.status == 496 or _NOT_SENT.search(answer.body):
         message = f"HTTP {answer.status}, the gateway received no certificate, but requires one"
         return _refused(message, problem, "the gateway may accept other key types only")
@@ -197,7 +197,7 @@ def from_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
 
 def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Finding:
     """Return the finding about the rest of the response: token, path and clocks; TLS has succeeded."""
-    status, there, more = answer.status, date_of(answer), answer.details
+    status, there, more = answer.status, parse_http_date(answer.headers.get("date", "")), answer.details
     if status in {401, 403} and has_token:
         return critical("http", f"HTTP {status}: the token was rejected, TLS succeeded{more}", "get a new token")
     if status == 429:
@@ -211,14 +211,3 @@ def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Findi
     if status in {401, 403}:
         return ok("http", f"HTTP {status}: the server requires a token, and none was sent; TLS succeeded")
     return ok("http", f"HTTP {status}")
-
-
-def date_of(answer: HttpAnswer) -> datetime | None:
-    """Return the time of the server's clock (RFC 9110 section 6.6.1), or None if it sends none."""
-    from email.utils import parsedate_to_datetime
-
-    try:
-        found = parsedate_to_datetime(answer.headers["date"])
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (KeyError, ValueError, OverflowError, IndexError, TypeError):
-        return None

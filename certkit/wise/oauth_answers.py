@@ -12,15 +12,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from certkit.durations import spoken
 from certkit.errors import InputError, RefusedError
 from certkit.printable import brief, printable
 from certkit.secret import Secret
-from certkit.times import parse_moment
+from certkit.times import parse_http_date, parse_moment
 from certkit.wise.tokens import Token
 
 if TYPE_CHECKING:
@@ -190,12 +189,8 @@ def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,6}", text, re.ASCII):
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return seconds if seconds > 0 else None
+    moment = parse_http_date(text)
+    return (moment - now).total_seconds() if moment and moment > now else None
 
 
 def trace_of(answer: HttpAnswer) -> str:

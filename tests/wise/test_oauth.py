@@ -375,6 +375,7 @@ def test_a_rate_limit_that_ends_soon(wise, grant):
         ({"Retry-After": "120"}, "try again after 2 minutes"),
         ({"Retry-After": f"{NOW + timedelta(hours=2):%a, %d %b %Y %H:%M:%S GMT}"}, "try again after 2 hours"),
         ({"Retry-After": "soon"}, "try again later"),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, "try again later"),
     ],
 )
 def test_a_rate_limit(wise, headers, hint):
