@@ -14,7 +14,7 @@ from certkit.findings import Status
 from certkit.net import connecting, hosts, tls
 from certkit.net.address import Address
 from certkit.net.proxy import Proxy, choose, reach
-from certkit.net.wire import MAX_ANSWER_BYTES, AnswerError, Exchange, HttpAnswer, HttpRequest, NoAnswerError, Plain
+from certkit.net.wire import AnswerError, Exchange, HttpAnswer, HttpRequest, NoAnswerError, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 __all__ = [
-    "MAX_ANSWER_BYTES",
     "TIMEOUT_SECONDS",
     "Address",
     "AnswerError",
-    "Exchange",
     "HttpAnswer",
     "HttpError",
     "HttpRequest",

@@ -109,15 +109,10 @@ class Presented:
     """The certificates that a server presented: its chain in the order sent, its own certificate first.
 
     `unreadable` says what is wrong with certificates above it that cannot be read, and so are not in the chain.
-    `refusal` says how the server ended the handshake after it had presented its chain, if it did: as a rule, because it
-    wants a client certificate.
     """
 
     chain: tuple[Certificate, ...]
-    tls_version: str
-    cipher: str | None
     unreadable: tuple[str, ...] = ()
-    refusal: str = ""
 
 
 def context(client: Credentials | None = None) -> SSL.Context:
@@ -203,13 +198,11 @@ async def look(
             channel = Channel(connection, settings, server_name=server_name, verdict=verdict)
             try:
                 await channel.handshake(deadline=deadline)
-            except HandshakeEndedError as error:
+                channel.close()
+            except (HandshakeEndedError, UntrustedError):
+                # A server that wants a client certificate ends the handshake after it has presented its chain.
                 if not channel.has_chain:
                     raise
-                return channel.presented(refusal=error.message)
-            except UntrustedError:
-                return channel.presented()
-            channel.close()
             return channel.presented()
     except NetError as error:
         message = f"cannot connect to {hosts.with_port(host, port)}: {error.message}"
@@ -420,7 +413,7 @@ class Channel:
         """Whether the server has presented certificates."""
         return bool(self._tls.get_peer_cert_chain())
 
-    def presented(self, *, refusal: str = "") -> Presented:
+    def presented(self) -> Presented:
         """Return what the server has presented.
 
         Raises:
@@ -443,7 +436,7 @@ class Channel:
                     message = f"the server's certificate cannot be read: {error.message}"
                     raise NetError(message, hint=_SERVER_HINT) from error
                 unreadable.append(f"certificate {number} of {len(sent)}: {error.message}")
-        return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
+        return Presented(tuple(chain), tuple(unreadable))
 
     def close(self) -> None:
         """Close TLS without waiting for an answer."""

@@ -41,21 +41,12 @@ class HttpAnswer:
     body: bytes = field(repr=False)
 
     @property
-    def trace_id(self) -> str:
-        """The id by which the server's support team finds the request (Wise's x-trace-id); empty if there is none."""
-        return self.headers.get("x-trace-id", "")[:100]
-
-    @property
-    def retry_after(self) -> str:
-        """When to try again, as Retry-After says (RFC 9110 section 10.2.3); empty if it does not."""
-        value = self.headers.get("retry-after", "")[:40]
-        return f"in {value} seconds" if value.isascii() and value.isdigit() else value
-
-    @property
     def details(self) -> str:
-        """When to try again, and the trace id, to be added to a message; empty if the answer has neither."""
-        when = f"; try again {self.retry_after}" if self.retry_after else ""
-        return when + (f" (trace id {self.trace_id})" if self.trace_id else "")
+        """When to try again (RFC 9110 section 10.2.3) and Wise's trace id, to be added to a message; or nothing."""
+        when, trace_id = self.headers.get("retry-after", "")[:40], self.headers.get("x-trace-id", "")[:100]
+        if when.isascii() and when.isdigit():
+            when = f"in {when} seconds"
+        return (f"; try again {when}" if when else "") + (f" (trace id {trace_id})" if trace_id else "")
 
 
 class NoAnswerError(NetError):

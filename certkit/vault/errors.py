@@ -85,23 +85,17 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
         self.reason = reason
 
 
-class VaultRefusal(VaultError):  # noqa: N818  as above
-    """A refusal as Vault sent it; `asking` adds the request that was refused, and a hint.
+class VaultRefusal(Exception):  # noqa: N818  as above
+    """A refusal as Vault sent it, before `asking` adds the request that was refused, and a hint.
 
     `deleted` is the version of a secret that was deleted.
     """
 
-    def __init__(self, status: int, errors: Sequence[str], deleted: int | None = None) -> None:
-        # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
-        message = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
-        kind, hint = _OF_STATUS.get(status, (Kind.SERVER, "check the server's log"))
-        super().__init__(message or f"the server responded with status {status}", hint=hint, kind=kind)
+    def __init__(self, status: int, errors: Sequence[str], deleted: int | None) -> None:
+        super().__init__(status, errors)
         self.status = status
-        self.errors = list(errors)
+        self.errors = errors
         self.deleted = deleted
-        for words, kind, hint in _PHRASES:
-            if words in message:
-                self.kind, self.hint = kind, hint
 
 
 _NO_LEADER = (Kind.UNAVAILABLE, "try again once the cluster has a leader")
@@ -127,29 +121,35 @@ def asking(what: str, where: object, *, rule: object = None) -> Iterator[None]:
     """Turn a refusal within the block into `cannot WHAT WHERE: why`; `rule` is the ACL rule that would allow it."""
     try:
         yield
-    except VaultRefusal as error:
-        raise _worded(error, f"cannot {what} {where}", rule) from error
+    except VaultRefusal as refusal:
+        raise _worded(refusal, f"cannot {what} {where}", rule) from refusal
 
 
-def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
-    message = error.message
-    if error.status == 403 and error.kind is Kind.DENIED:
+def _worded(refusal: VaultRefusal, what: str, rule: object) -> VaultError:
+    status, errors = refusal.status, refusal.errors
+    # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
+    message = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
+    kind, hint = _OF_STATUS.get(status, (Kind.SERVER, "check the server's log"))
+    for words, special_kind, special_hint in _PHRASES:
+        if words in message:
+            kind, hint = special_kind, special_hint
+    if kind is Kind.DENIED:
         # Vault says just "permission denied" of an unknown token; if a known token's ACL policies do not
         # allow the request, the words are those of a list of errors.
-        if error.errors == ["permission denied"] or any("invalid token" in each for each in error.errors):
+        if errors == ["permission denied"] or any("invalid token" in each for each in errors):
             return VaultError(
                 f"{what}: Vault rejected the token: permission denied",
                 hint="log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE",
                 kind=Kind.BAD_TOKEN,
             )
-        hint = f"an ACL policy of the token must contain: {rule}" if rule else error.hint
-        return VaultError(f"{what}: {message if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
-    if error.status == 400 and "did not match the current version" in message:
+        hint = f"an ACL policy of the token must contain: {rule}" if rule else hint
+        return VaultError(f"{what}: {message or 'permission denied'}", hint=hint, kind=kind)
+    if status == 400 and "did not match the current version" in message:
         hint = "check what is stored now, and try again"
         return CasMismatch(f"{what}: it has changed in the meantime", hint=hint, kind=Kind.CAS_MISMATCH)
-    if error.deleted is not None:
-        hint = f"`bao kv undelete -versions={error.deleted}` brings it back, unless it was destroyed"
+    if refusal.deleted is not None:
+        hint = f"`bao kv undelete -versions={refusal.deleted}` brings it back, unless it was destroyed"
         return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)
-    if error.status == 404 and not error.errors:
+    if status == 404 and not errors:
         return VaultError(f"{what}: it does not exist", hint="check the path", kind=Kind.ABSENT)
-    return VaultError(f"{what}: {message}", hint=error.hint, kind=error.kind)
+    return VaultError(f"{what}: {message or f'the server responded with status {status}'}", hint=hint, kind=kind)

@@ -74,15 +74,13 @@ def subjects(presented):
 # --- What is seen ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("version", "name"), [("TLSv1_2", "TLSv1.2"), ("TLSv1_3", "TLSv1.3")])
-def test_the_whole_chain_in_the_order_sent(pair, tmp_path, version, name):
-    """With the version of TLS and the cipher."""
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_the_whole_chain_in_the_order_sent(pair, tmp_path, version):
+    """The server's own certificate first, then those above it."""
     with tls_servers.tls(pair, tmp_path, version=ssl.TLSVersion[version]) as server:
         presented = look(server.port)
     assert presented.chain == (pair.value, *map(pki.value, pair.above))
-    assert presented.tls_version == name
-    assert presented.cipher is not None
-    assert (presented.unreadable, presented.refusal) == ((), "")
+    assert presented.unreadable == ()
 
 
 def test_nothing_is_verified(tmp_path):
@@ -101,7 +99,6 @@ def test_old_servers_are_seen(tmp_path, version, cipher):
     with tls_servers.openssl_server(tmp_path, f"-{version}", "-cipher", f"{cipher}:@SECLEVEL=0") as port:
         presented = look(port)
     assert subjects(presented) == ["old.example"]
-    assert (presented.tls_version, presented.cipher) == (version.replace("tls", "TLSv").replace("_", "."), cipher)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +153,6 @@ def test_a_server_that_requires_a_client_certificate(pair, tmp_path, version):
     with tls_servers.openssl_server(tmp_path, f"-{version}", "-cert_chain", "above.pem", "-Verify", "1") as port:
         presented = look(port)
     assert presented.chain == (pair.value, *map(pki.value, pair.above))
-    assert presented.refusal == (ALERT + "handshake failure" if version == "tls1_2" else "")
 
 
 def test_nginx_that_requires_a_client_certificate(pair, tmp_path):
@@ -177,7 +173,7 @@ def test_a_client_certificate(root, tmp_path, version, kind):
     version = ssl.TLSVersion[version]
     with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=root) as server:
         presented = look(server.port, client=client, verdict=trust)
-        assert (presented.chain[0], presented.refusal) == (server_pair.value, "")
+        assert presented.chain[0] == server_pair.value
         for _ in range(100):
             if server.clients:
                 break
