@@ -249,14 +249,28 @@ class Folder:
         if isinstance(content, bytes) and access is not None and len(content) > MAX_BYTES:
             message = f"cannot write {self.path / name}: more than {MAX_BYTES:,} bytes"
             raise self.error(message, hint="check that it is the right file")
+
+        def fill(file: int) -> None:
+            """Write the content of a new file; no byte of a key is ever readable by others."""
+            contents.set_mode(file, content, access, mode)
+            require_private(file)
+            for part in contents.parts(content):
+                contents.write_all(file, part)
+            require_private(file)
+
+        def require_private(file: int) -> None:
+            fault = contents.exposure(file, access) if isinstance(content, Secret) else None
+            if fault is not None:
+                raise self.error(f"cannot write {self.path / name}: others could read it: {fault[0]}", hint=fault[1])
+
         with self._translated("cannot write", name):
             if not sync:
-                self._write_named(name, content, access, mode, sync=False)
+                self._write_named(name, fill, sync=False)
                 return
             temporary = temporary_name(name)
             try:
-                if not self._write_nameless(temporary if replace else name, content, access, mode):
-                    self._write_named(temporary, content, access, mode)
+                if not self._write_nameless(temporary if replace else name, fill):
+                    self._write_named(temporary, fill)
                     if not replace:
                         self._take(temporary, name)
                 if replace:
@@ -266,7 +280,7 @@ class Folder:
                     os.unlink(temporary, dir_fd=self.descriptor)
             os.fsync(self.descriptor)
 
-    def _write_nameless(self, name: str, content: Content, access: Access | None, mode: int | None) -> bool:
+    def _write_nameless(self, name: str, fill: Callable[[int], None]) -> bool:
         """Write a file without a name, sync it, and link it as `name`; return False if that is not supported."""
         flag = getattr(os, "O_TMPFILE", None)
         if flag is None or not os.path.isdir("/proc/self/fd"):
@@ -278,7 +292,7 @@ class Folder:
                 return False
             raise
         try:
-            self._fill(file, name, content, access, mode)
+            fill(file)
             os.fsync(file)
             # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
             os.link(
@@ -292,34 +306,16 @@ class Folder:
             os.close(file)
         return True
 
-    def _write_named(
-        self, name: str, content: Content, access: Access | None, mode: int | None, *, sync: bool = True
-    ) -> None:
+    def _write_named(self, name: str, fill: Callable[[int], None], *, sync: bool = True) -> None:
         with self._opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
             try:
-                self._fill(file, name, content, access, mode)
+                fill(file)
                 if sync:
                     os.fsync(file)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=self.descriptor)
                 raise
-
-    def _fill(self, file: int, name: str, content: Content, access: Access | None, mode: int | None) -> None:
-        """Write the content of a new file; no byte of a key is ever readable by others."""
-        contents.set_mode(file, content, access, mode)
-        is_secret = isinstance(content, Secret)
-        if is_secret:
-            self._require_private(file, name, access)
-        for part in contents.parts(content):
-            contents.write_all(file, part)
-        if is_secret:
-            self._require_private(file, name, access)
-
-    def _require_private(self, file: int, name: str, access: Access | None) -> None:
-        found = contents.exposure(file, access)
-        if found is not None:
-            raise self.error(f"cannot write {self.path / name}: others could read it: {found[0]}", hint=found[1])
 
     def _take(self, name: str, new: str, *, source: Self | None = None) -> None:
         """Give a file its final name without overwriting; the old name goes away with its directory or later."""

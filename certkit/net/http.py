@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Status
-from certkit.net import connecting, hosts, tls
-from certkit.net.address import Address
+from certkit.net import connecting, tls
+from certkit.net.address import Address, server_name
 from certkit.net.proxy import Proxy, choose, reach
 from certkit.net.wire import AnswerError, Exchange, HttpAnswer, HttpRequest, NoAnswerError, Plain
 
@@ -88,7 +88,7 @@ def send(
                         raise through.refusal(answer.status)
                     return answer
                 verdict = trusting(address.host, anchors, at=now)
-                name = hosts.server_name(address.host)
+                name = server_name(address.host)
                 channel = tls.Channel(connection, settings, server_name=name, verdict=verdict)
                 await channel.handshake(deadline=deadline)
                 await channel.settle(deadline=deadline)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from certkit.errors import InputError
-from certkit.net import connecting, hosts, wire
-from certkit.net.address import Address, split
+from certkit.net import connecting, wire
+from certkit.net.address import Address, ip, split, with_port
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Proxy:
         return {"Proxy-Authorization": "Basic " + base64.b64encode(self.user.reveal()).decode("ascii")}
 
     def __str__(self) -> str:
-        return f"http://{hosts.with_port(self.host, self.port)}"
+        return f"http://{with_port(self.host, self.port)}"
 
     def refusal(self, status: int) -> ProxyError:
         """Return the error for an unsuccessful response to CONNECT."""
@@ -111,11 +111,11 @@ class Proxies:
 
     def exempts(self, address: Address) -> bool:
         """Return whether NO_PROXY names the server, by `*`, an address, a network, or a domain; a port may follow."""
-        host, server = address.host.removesuffix("."), hosts.ip(address.host)
+        host, server = address.host.removesuffix("."), ip(address.host)
         if self.as_go and (server.is_loopback if server else host == "localhost"):
             return True
         for entry in re.split(r"[,\s]+", self.exempt.lower()):
-            found = None if hosts.ip(entry) else re.fullmatch(r"(.+):(\d+)", entry)
+            found = None if ip(entry) else re.fullmatch(r"(.+):(\d+)", entry)
             name, port = found.groups() if found else (entry, "")
             name = name.strip("[]").removesuffix(".")
             if entry == "*":
@@ -172,7 +172,7 @@ async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.D
 
 async def _open_tunnel(connected: socket.socket, address: Address, proxy: Proxy, deadline: connecting.Deadline) -> None:
     """Have a proxy open a tunnel to the host (RFC 9110 section 9.3.6)."""
-    where = hosts.with_port(address.host, address.port)
+    where = with_port(address.host, address.port)
     request = wire.HttpRequest(method="CONNECT", url="", headers=proxy.headers)
     try:
         async with connecting.step("asking the proxy", deadline):

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from certkit.errors import InputError
-from certkit.net import hosts, proxy, starttls
-from certkit.net.address import Address
+from certkit.net import proxy, starttls
+from certkit.net.address import Address, with_port
 from certkit.net.connecting import Deadline, NetError, step
 from certkit.net.wire import Plain
 from certkit.x509.certificate import Certificate
@@ -205,7 +205,7 @@ async def look(
                     raise
             return channel.presented()
     except NetError as error:
-        message = f"cannot connect to {hosts.with_port(host, port)}: {error.message}"
+        message = f"cannot connect to {with_port(host, port)}: {error.message}"
         raise NetError(message, hint=error.hint, trouble=error.trouble) from error
 
 

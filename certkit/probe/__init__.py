@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
-from certkit.net import connecting, hosts, http, tls
+from certkit.net import connecting, http, tls
 from certkit.net import proxy as proxies
+from certkit.net.address import server_name, with_port
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
 from certkit.verify import anchors as known
@@ -182,7 +183,7 @@ class _Probing:
         if connection is None:
             return
         with connection:
-            name = hosts.server_name(self.where.host)
+            name = server_name(self.where.host)
             self.channel = tls.Channel(connection, settings, server_name=name, verdict=self._judge_server)
             if await self._handshake(self.channel, deadline):
                 await self._ask(self.channel, deadline)
@@ -194,7 +195,7 @@ class _Probing:
 
     async def _connection(self, deadline: connecting.Deadline) -> socket.socket | None:
         """Connect to the server, or through the proxy; None if that fails."""
-        where = hosts.with_port(self.where.host, self.where.port)
+        where = with_port(self.where.host, self.where.port)
         try:
             if self.proxy is not None:
                 self._add(skipped("dns", "the proxy looks it up"))

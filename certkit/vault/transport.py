@@ -199,13 +199,11 @@ class Transport:
             if begun is None:
                 self._put(request, where, connected, deadline)
             answer = connected.answer(deadline)
-        except connection.FAILURES as error:
+        except BaseException as error:
             connected.hang_up()
-            raise connection.explained(
-                error, place=self._place(where), seconds=deadline.seconds, was_sent=True
-            ) from error
-        except BaseException:
-            connected.hang_up()
+            if isinstance(error, connection.FAILURES):
+                place = self._place(where)
+                raise connection.explained(error, place=place, seconds=deadline.seconds, was_sent=True) from error
             raise
         through = self._through(where)
         if through and answer[0] == 407 and not where.is_secure:

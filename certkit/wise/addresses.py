@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from certkit.errors import InputError
-from certkit.net import hosts
+from certkit.net.address import ip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def require_base_url(text: str) -> str:
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give, for example, https://proxy.example/wise")
-    address = hosts.ip(urlsplit(text).hostname or "")
+    address = ip(urlsplit(text).hostname or "")
     if text.startswith("http:") and not (address and address.is_loopback):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
         raise InputError(f"unsafe base URL: {text}: the client secret would be sent unencrypted", hint=hint)

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
-from certkit.net import hosts, http
+from certkit.net import http
+from certkit.net.address import ip
 from certkit.net.tls import Credentials, HandshakeEndedError
 from certkit.printable import brief, printable
 from certkit.wise.oauth_answers import rate_limited, trace_of
@@ -120,7 +121,7 @@ def require_public(url: str) -> None:
     """
     parts = urlsplit(url)
     problem = ""
-    if hosts.ip(parts.hostname or ""):
+    if ip(parts.hostname or ""):
         problem = "an IP address, and Wise calls domain names only"
     elif parts.port not in {None, 443}:
         problem = f"port {parts.port}, and Wise calls port 443 only"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Sighting
-from certkit.net import connecting, hosts, proxy, tls
-from certkit.net.address import Address
+from certkit.net import connecting, proxy, tls
+from certkit.net.address import Address, host_name, parse_host, server_name, with_port
 from certkit.net.http import trusting
 from certkit.net.starttls import Starttls
 
@@ -53,7 +53,7 @@ def is_endpoint(text: str) -> bool:
     if text[: len(SCHEME)].lower() == SCHEME:
         return True
     match = _AUTHORITY.fullmatch(text)
-    return match is not None and match[2] is not None and hosts.parse(match[1]) is not None
+    return match is not None and match[2] is not None and parse_host(match[1]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Endpoint:
             raise InputError(f"invalid endpoint {shown!r}: {error}", hint=_HINT) from error
 
     def __str__(self) -> str:
-        return self.text or hosts.with_port(self.host, self.port)
+        return self.text or with_port(self.host, self.port)
 
 
 def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
@@ -102,9 +102,9 @@ def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
         port = protocol.port if protocol else DEFAULT_PORT
     if not 0 < port < 1 << 16:
         raise ValueError("invalid port")
-    name = hosts.server_name(host)
+    name = server_name(host)
     if "servername" in options:
-        name = hosts.name(options["servername"])
+        name = host_name(options["servername"])
         if name is None and options["servername"]:
             raise ValueError("servername is not a host name")
         name = name and name.removesuffix(".")
@@ -115,7 +115,7 @@ def _split(text: str) -> tuple[str, int | None, str]:
     match = _PARTS.fullmatch(text)
     scheme, authority, path, query, fragment = match.groups() if match else (None, "", "", None, None)
     authority_match = _AUTHORITY.fullmatch(authority)
-    host = hosts.parse(authority_match[1]) if authority_match else None
+    host = parse_host(authority_match[1]) if authority_match else None
     if scheme is not None and f"{scheme}://".lower() != SCHEME:
         raise ValueError(f"{scheme!r} is not supported, only {SCHEME}")
     if "@" in authority:
