@@ -67,11 +67,18 @@ def activate(
             the active generation has not changed.
         HookError: if a hook failed; the generation is active.
     """
-    chosen = _chosen(identity, number)
-    if chosen is None:
+    if number is None:
+        issued = [each.number for each in overview.unfinished(identity) if each.is_issued]
+        number = issued[-1] if issued else None
+    elif number.isdecimal() and number.isascii():
+        number = number.zfill(4)
+    if number is not None:
+        done = _move(store, identity, number, how=how, now=now)
+    elif identity.record.active is not None:
         done = deploy(store, Done(identity, changed=False), how.deployment)
     else:
-        done = _move(store, identity, chosen, how=how, now=now)
+        hint = f"install the issued certificate: certkit identity install {identity.name} CERT"
+        raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
     owed = overview.owed_hook(done.identity)
     if how.deployment is not None and owed is not None:  # a hook that failed has not run again
         error = HookError(owed.message, hint=owed.hint)
@@ -93,19 +100,6 @@ def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN,
         hint = f"see certkit identity show {identity.name}"
         raise InputError(f"nothing to roll back to: no earlier generation of {identity.name} is usable", hint=hint)
     return _move(store, identity, previous, how=replace(how, probe=None), now=now)
-
-
-def _chosen(identity: StoredIdentity, number: str | None) -> str | None:
-    """Return the generation to activate; None if none is waiting and one is active."""
-    if number is not None:
-        return number.zfill(4) if number.isdecimal() and number.isascii() else number
-    issued = [each.number for each in overview.unfinished(identity) if each.is_issued]
-    if issued:
-        return issued[-1]
-    if identity.record.active:
-        return None
-    hint = f"install the issued certificate: certkit identity install {identity.name} CERT"
-    raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
 
 
 def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activation, now: datetime) -> Done:

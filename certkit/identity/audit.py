@@ -38,7 +38,16 @@ def audit(
     """
     check, record = f"identity:{identity.name}", identity.record
     yield from programs_of(identity, programs)
-    yield from _hooks(check, hooks, programs)
+    try:
+        if reading.exists(hooks):
+            with Folder.open(hooks, trust=programs.host.trust):
+                programs.deploy_d(hooks)
+        for path, why in unusable(hooks):
+            where = shlex.quote(str(path))
+            hint = f"chmod +x {where}, or move it away" if path.exists() else f"fix it or remove it: rm {where}"
+            yield warning(check, f"the hook {path} never runs: {why}", hint)
+    except InputError as error:
+        yield critical(check, error.message, error.hint)
     for url in filter(None, (record.settings.base_url, record.settings.probe)):
         try:
             if url != "policy":
@@ -64,19 +73,6 @@ def programs_of(identity: StoredIdentity, programs: Programs) -> Iterator[Findin
             # A name unknown to this host may be known on the host that needs it; a path in Vault never runs.
             severity = critical if is_path(text) else warning
             yield severity(f"identity:{identity.name}", error.message, error.hint)
-
-
-def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:
-    try:
-        if reading.exists(hooks):
-            with Folder.open(hooks, trust=programs.host.trust):
-                programs.deploy_d(hooks)
-        for path, why in unusable(hooks):
-            where = shlex.quote(str(path))
-            hint = f"chmod +x {where}, or move it away" if path.exists() else f"fix it or remove it: rm {where}"
-            yield warning(check, f"the hook {path} never runs: {why}", hint)
-    except InputError as error:
-        yield critical(check, error.message, error.hint)
 
 
 def _certificate(check: str, identity: StoredIdentity, number: str, now: datetime) -> Iterator[Finding]:

@@ -259,8 +259,6 @@ class Record:
         """
         if generation == self.active:
             raise InputError(f"generation {generation} is active", hint="activate another one first")
-        if generation in self.retired:
-            return self
         return replace(self, retired=in_order({*self.retired, generation}))
 
     def discard(self, generation: str) -> Record:
@@ -271,8 +269,6 @@ class Record:
         """
         if generation == self.active or generation in self.left:
             raise InputError(f"generation {generation} is not a request", hint="retire it instead")
-        if generation in self.discarded:
-            return self
         return replace(self, discarded=in_order({*self.discarded, generation}))
 
     def prune(self, generations: Sequence[str]) -> Record:
@@ -296,10 +292,6 @@ class Record:
     def describe(self, generation: str, facts: Mapping[str, str]) -> Record:
         """Return the record with facts about the key or the certificate of a generation."""
         return replace(self, facts={**self.facts, generation: {**self.facts.get(generation, {}), **facts}})
-
-    def logged(self, *events: Event) -> Record:
-        """Return the record with more events; the oldest are dropped."""
-        return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
 
     def lines(self) -> list[str]:
         """Return the log as lines of JSON."""
@@ -441,8 +433,8 @@ class Journal:
 
     def noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with an event for each change; `before` is None for a new record."""
-        events = changes(before, after)
-        return after.logged(*(replace(each, time=rfc3339(self.clock()), who=self.who) for each in events))
+        events = (replace(each, time=rfc3339(self.clock()), who=self.who) for each in changes(before, after))
+        return replace(after, log=(*after.log, *events)[-MAX_EVENTS:])
 
 
 def changes(before: Record | None, after: Record) -> Iterator[Event]:

@@ -22,7 +22,7 @@ from certkit.stores.record import is_generation, is_name
 from certkit.x509 import describe, keys, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from certkit.files.folder import Folder
@@ -44,10 +44,10 @@ def check(store: FileStore) -> list[Finding]:
         return [unknown("store", f"the directory {store.root} does not exist", hint)]
     try:
         with identity.StoreFolder.open(store.root) as folder:
-            found = [*_store(folder), *_of_store(folder)]
-            for name in filter(is_name, folder.names()):
-                if _is_candidate(folder, name):
-                    found += _identity(store, folder, name)
+            candidates = [name for name in folder.names() if is_name(name) and _is_candidate(folder, name)]
+            found = list(_store(folder, candidates))
+            for name in candidates:
+                found += _identity(store, folder, name)
     except StoreError as error:
         return [_finding("store", error)]
     if not any(each.id == "permissions" for each in found):
@@ -61,17 +61,15 @@ def _finding(check: str, error: StoreError) -> Finding:
     return kind(check, error.message, error.hint)
 
 
-def _store(folder: Folder) -> Iterator[Finding]:
-    """Check the directory of the store, apart from the identities."""
-    names = folder.names()
-    count = sum(identity.is_identity(folder, name) for name in names)
+def _store(folder: Folder, candidates: Sequence[str]) -> Iterator[Finding]:
+    """Check the directory of the store, apart from the identities: others may read it, but not write."""
+    count = sum(identity.is_identity(folder, name) for name in candidates)
     identities = f"{_counted(count, 'identity', 'identities')} in {folder.path}"
     if os.access(folder.path, os.W_OK | os.X_OK):
         yield ok("store", identities)
     else:
         yield warning("store", f"{identities}, which is not writable", "run certkit as the directory's owner")
-    visible = [name for name in names if not name.startswith(".")]
-    strange = [name for name in visible if not (is_name(name) and _is_candidate(folder, name))]
+    strange = [name for name in folder.names() if not name.startswith(".") and name not in candidates]
     left = folder.leftovers()
     removed = [name for name in left if folder.has_folder(name) and _may_hold_secrets(folder, name)]
     for name in removed:
@@ -79,6 +77,12 @@ def _store(folder: Folder) -> Iterator[Finding]:
         hint = f"if the next change does not delete it, fix its permissions and run: rm -r {_quoted(where)}"
         yield warning("store", f"a removed identity is not fully deleted; {where} may hold its private keys", hint)
     yield from _strange("store", folder, [*(name for name in left if name not in removed), *strange])
+    status = folder.own_status
+    if status.st_mode & 0o022:
+        yield critical(_PERMISSIONS, f"other users can write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
+    if status.st_uid not in {0, os.geteuid()}:
+        hint = "run certkit as that user"
+        yield warning(_PERMISSIONS, f"{folder.path} belongs to another user ({status.st_uid})", hint)
 
 
 def _may_hold_secrets(folder: Folder, name: str) -> bool:
@@ -223,16 +227,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _of_store(folder: Folder) -> Iterator[Finding]:
-    """Yield the faults of the permissions of a store's own directory: others may read it, but not write."""
-    status = folder.own_status
-    if status.st_mode & 0o022:
-        yield critical(_PERMISSIONS, f"other users can write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
-    if status.st_uid not in {0, os.geteuid()}:
-        hint = "run certkit as that user"
-        yield warning(_PERMISSIONS, f"{folder.path} belongs to another user ({status.st_uid})", hint)
-
-
 def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
     """Yield the faults of the permissions of an identity's files."""
     access = identity.access_of(found.record)
@@ -246,19 +240,14 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
             with generations.inside(generation.number) as own:
                 yield from wanted.faults_in(own, [generation_files.KEY], access.key_mode)
                 yield from wanted.faults_in(own, _PUBLIC, access.public_mode)
-    yield from _of_documents(folder, wanted.owner)
+    if folder.has_folder(TOKENS):  # for their owner only, whatever the group
+        private = _Expected(Access(), wanted.owner)
+        yield from private.faults_in(folder, [TOKENS], private.access.directory_mode)
+        with folder.inside(TOKENS) as tokens:
+            yield from private.faults_in(tokens, filter(documents.is_file, tokens.names()), private.access.key_mode)
     for path in owners.closed_to(access.group, folder.above.path) if access.group is not None else ():
         message = f"the group {found.record.settings.group} cannot enter {path}"
         yield warning(_PERMISSIONS, message, f"chmod o+x {_quoted(path)}")
-
-
-def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
-    """Yield the faults of the permissions of secret documents, which are for their owner only, whatever the group."""
-    wanted = _Expected(Access(), owner)
-    if folder.has_folder(TOKENS):
-        yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
-        with folder.inside(TOKENS) as tokens:
-            yield from wanted.faults_in(tokens, filter(documents.is_file, tokens.names()), wanted.access.key_mode)
 
 
 @dataclass(frozen=True, slots=True)
