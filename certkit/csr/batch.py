@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from certkit import processes
 from certkit.csr import create as request
 from certkit.csr import keyfile
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
 from certkit.files import reading
 from certkit.files import writing as files
 from certkit.findings import critical
@@ -32,6 +33,9 @@ MAX_ENTRIES = 100_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SPELT = {"units": "unit"}
 _OPTIONS = {_SPELT.get(each.name, each.name): each for each in fields(SubjectOptions)}
+_OPTION = re.compile(r"--([a-z0-9-]+)")
+_ATTRIBUTE = r"--subject (?:'[^']*'|[^\s;]+)"
+_ATTRIBUTES = re.compile(f"{_ATTRIBUTE}(?: {_ATTRIBUTE})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,13 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
     if policy.key.encrypted is Answer.YES and writing.passphrase is None:
         message = f"{policy.title} requires a passphrase on the private key"
         request.refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)
-    for entry in entries:
-        request.refuse_subject(entry.subject, policy, who=entry.name)
-        request.refuse_spec(entry.spec, policy, who=entry.name)
+    try:
+        for entry in entries:
+            request.refuse_subject(entry.subject, policy, who=entry.name)
+            request.refuse_spec(entry.spec, policy, who=entry.name)
+    except RefusedError as error:
+        error.hint = with_keys(error.hint)
+        raise
     made: dict[str, MadeRequest] = {}
     missing = []
     with writing.progress(f"creating {len(entries):,} keys and CSRs"), files.Staging(directory) as staging:
@@ -108,6 +116,20 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
             made[entry.name] = one
         staging.publish()
     return [made[entry.name] for entry in entries]
+
+
+def with_keys(hint: str) -> str:
+    """Return a hint about options of `csr create` with the keys that they have in the file of a batch."""
+
+    def key(option: re.Match[str]) -> str:
+        name = option[1].replace("-", "_")
+        return f'"{name}"' if name in {"type", *_OPTIONS} else option[0]
+
+    def attributes(options: re.Match[str]) -> str:
+        words = [word for word in shlex.split(options[0]) if word != "--subject"]
+        return f'"subject": {json.dumps(words, ensure_ascii=False)}'
+
+    return _OPTION.sub(key, _ATTRIBUTES.sub(attributes, hint))
 
 
 def _paths(entry: BatchEntry, directory: Path) -> tuple[Path, Path]:

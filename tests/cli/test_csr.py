@@ -293,6 +293,25 @@ def test_a_batch_makes_all_or_nothing(certkit, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_batch_is_advised_about_its_own_keys(certkit, tmp_path):
+    """Hints name keys of the batch file, not options that --batch excludes; a warning names its entries, once."""
+    create = ("csr", "create", "--batch", "batch", "--out-dir", "out", "--policy")
+    batch = tmp_path / "batch"
+    batch.write_text('{"name": "a"}\n')
+    assert "rejects a: O is missing; " in (refused := certkit(*create, "wise-sandbox")).err
+    assert refused.err.endswith('. Set it with "organization"\n')
+    batch.write_text('{"name": "a", "organization": "Acme Ltd"}\n')
+    assert certkit(*create, "obwac", "--json").json["error"]["hint"] == (
+        'give the whole subject with "subject": ["C=VALUE", "O=Acme Ltd", "organizationIdentifier=VALUE", "CN=VALUE"]'
+    )
+    batch.write_text("".join(f'{{"name": "n{n}", "organization": "A", "country": "gb"}}\n' for n in range(5)))
+    made = certkit(*create, "wise-sandbox")
+    assert (made.code, made.err) == (
+        0,
+        "certkit: warning: n0, n1, n2 and 2 more: C=gb is not an ISO 3166 country code. Did you mean GB?\n",
+    )
+
+
 def test_a_batch_is_repeatable(certkit, tmp_path):
     """Each entry gets NAME.key and NAME.csr; the second run with --if-absent adds what is missing."""
     batch = tmp_path / "batch"

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
 
 
+# A warning about many CSRs of a batch names so many of them.
+_SHOWN_NAMES = 3
+
+
 @click.command()
 @inputs.policy_option
 @inputs.subject_options
@@ -82,6 +86,8 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], same: d
 
 def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same: dict[str, Any]) -> int:
     from certkit.api.csrs import write_csrs
+    from certkit.csr import batch
+    from certkit.printable import sentences
     from certkit.report import json
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
@@ -95,8 +101,14 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same:
     if same.pop("force"):
         raise InputError("--batch cannot be combined with --force", hint="choose a new --out-dir, or use --if-absent")
     made = write_csrs(inputs.data(options["batch"]), options["out_dir"], **same)
+    affected: dict[tuple[str, str], list[str]] = {}
     for one in made:
-        output.warn_of(one.checks)
+        for each in one.checks:
+            if not each.is_good:
+                affected.setdefault((each.message, batch.with_keys(each.hint)), []).append(one.name or "")
+    for (message, hint), names in affected.items():
+        more = f" and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
+        output.warn(f"{', '.join(names[:_SHOWN_NAMES])}{more}: {sentences(message, hint)}")
     new = sum(one.changed for one in made)
     text = f"{printable(options['out_dir'])}: {new:,} created, {len(made) - new:,} already present\n"
     return output.done([json.made_request(one, policy.name) for one in made], text)
