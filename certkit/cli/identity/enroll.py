@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, deploy_option, given_policy, group_option, probe_option
+from certkit.cli.identity import (
+    ca_option,
+    deploy_option,
+    given_policy,
+    group_option,
+    in_identities,
+    name_argument,
+    print_identity,
+    probe_option,
+)
 from certkit.cli.key import key_type_option
 from certkit.cli.shared import inputs
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import name_argument, print_identity
-from certkit.cli.identity.options import ca_option, given_policy, group_option, untrusted_option
+from certkit.cli.identity import ca_option, given_policy, group_option, name_argument, print_identity, untrusted_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import identities, store_option

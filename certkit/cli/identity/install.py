@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, deploy_option, probe_option, untrusted_option
+from certkit.cli.identity import (
+    ca_option,
+    deploy_option,
+    in_identities,
+    name_argument,
+    print_identity,
+    probe_option,
+    untrusted_option,
+)
 from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import document_of, in_identities
-from certkit.cli.identity.options import deploy_option, probe_option
+from certkit.cli.identity import deploy_option, document_of, in_identities, probe_option
 from certkit.cli.shared.stores import complete_identities
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up

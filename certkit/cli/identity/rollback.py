@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import deploy_option
+from certkit.cli.identity import deploy_option, in_identities, name_argument, print_identity
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore

@@ -105,30 +105,27 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
 
 
-COMMANDS = {
-    "key": ("certkit.cli.key:key", "Create private keys."),
-    "csr": ("certkit.cli.csr:csr", "Create and check certificate signing requests."),
-    "inspect": (
-        "certkit.cli.inspect:inspect",
-        "Show the contents of keys, CSRs, certificates, CRLs and PKCS#12 files.",
-    ),
-    "verify": ("certkit.cli.verify:verify", "Verify a certificate: chain, dates, purpose, revocation."),
-    "expiry": ("certkit.cli.expiry:expiry", "Check when certificates expire."),
-    "probe": ("certkit.cli.probe:probe", "Test a client certificate against a server."),
-    "identity": ("certkit.cli.identity:identity", "Manage named client credentials: enroll, install, renew."),
-    "store": ("certkit.cli.store:store", "Check or migrate a store of identities."),
-    "policy": ("certkit.cli.policy:policy", "Show, write and validate partners' rules."),
-    "wise": ("certkit.cli.wise:wise", "Wise Platform: tokens, guided setup, webhooks, rehearsal."),
-    "terraform": ("certkit.cli.terraform:terraform", "Terraform integration; no secret leaves the store."),
-    "config": ("certkit.cli.config:config", "Show or check this host's configuration."),
-    "completion": ("certkit.cli.completion:completion", "Print a shell completion script."),
-    "help": ("certkit.cli.help:help_", "Show the help of a command."),
-}
-
-
 @click.group(
     cls=LazyGroup,
-    lazy=COMMANDS,
+    lazy={
+        "key": ("certkit.cli.key:key", "Create private keys."),
+        "csr": ("certkit.cli.csr:csr", "Create and check certificate signing requests."),
+        "inspect": (
+            "certkit.cli.inspect:inspect",
+            "Show the contents of keys, CSRs, certificates, CRLs and PKCS#12 files.",
+        ),
+        "verify": ("certkit.cli.verify:verify", "Verify a certificate: chain, dates, purpose, revocation."),
+        "expiry": ("certkit.cli.expiry:expiry", "Check when certificates expire."),
+        "probe": ("certkit.cli.probe:probe", "Test a client certificate against a server."),
+        "identity": ("certkit.cli.identity:identity", "Manage named client credentials: enroll, install, renew."),
+        "store": ("certkit.cli.store:store", "Check or migrate a store of identities."),
+        "policy": ("certkit.cli.policy:policy", "Show, write and validate partners' rules."),
+        "wise": ("certkit.cli.wise:wise", "Wise Platform: tokens, guided setup, webhooks, rehearsal."),
+        "terraform": ("certkit.cli.terraform:terraform", "Terraform integration; no secret leaves the store."),
+        "config": ("certkit.cli.config:config", "Show or check this host's configuration."),
+        "completion": ("certkit.cli.completion:completion", "Print a shell completion script."),
+        "help": ("certkit.cli.help:help_", "Show the help of a command."),
+    },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 OK, 1 warning, 2 critical or refused, 3 unknown.",
 )

@@ -44,25 +44,13 @@ def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) ->
     return found or [CompletionItem(incomplete, type="file")]
 
 
-policy_option = click.option(
-    "--policy",
-    "policy_name",
-    metavar="POLICY",
-    default=DEFAULT_POLICY,
-    show_default=True,
-    shell_complete=complete_policies,
-    help="A policy's name (`certkit policy list`) or the path of a TOML file.",
+_policy_option = functools.partial(
+    click.option, "--policy", metavar="POLICY", show_default=True, shell_complete=complete_policies
 )
-
-policies_option = click.option(
-    "--policy",
-    "policy_names",
-    metavar="POLICY",
-    multiple=True,
-    default=(DEFAULT_POLICY,),
-    show_default=True,
-    shell_complete=complete_policies,
-    help="A policy's name (`certkit policy list`) or the path of a TOML file; may be repeated.",
+_POLICY_HELP = "A policy's name (`certkit policy list`) or the path of a TOML file"
+policy_option = _policy_option("policy_name", default=DEFAULT_POLICY, help=f"{_POLICY_HELP}.")
+policies_option = _policy_option(
+    "policy_names", multiple=True, default=(DEFAULT_POLICY,), help=f"{_POLICY_HELP}; may be repeated."
 )
 
 

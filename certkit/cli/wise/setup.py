@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,15 +12,21 @@ from click.core import ParameterSource
 
 from certkit.cli.identity import in_store
 from certkit.cli.key import key_type_option
-from certkit.cli.shared import inputs, pasting
+from certkit.cli.shared import inputs
 from certkit.cli.shared.output import progress
 from certkit.cli.shared.stores import machine
 from certkit.cli.wise import environment_options, policy_of
+from certkit.errors import InputError
+from certkit.printable import sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from certkit.cli.shared.output import Output
     from certkit.stores.base import Store
     from certkit.wise.guide import Situation
+
+_MAX_PASTED_LINES = 1000
 
 
 @click.command()
@@ -73,7 +81,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
         ca=inputs.data(options.pop("ca")),
         certificate=inputs.data(options.pop("cert")),
         token=inputs.token(options.pop("token_file")),
-        person=pasting.Terminal(show) if inputs.is_terminal() and not output.as_json else None,
+        person=_Terminal(show) if inputs.is_terminal() and not output.as_json else None,
         progress=progress,
         warn_of=output.warn_of,
         subject={each: options.pop(each) for each in inputs.SUBJECT_OPTIONS},
@@ -85,3 +93,48 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     elif not output.quiet:
         show(found)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Terminal:
+    """A person at a terminal who is asked for missing values; `show` prints the progress so far."""
+
+    show: Callable[[Any], None]
+
+    def line(self, question: str, *, check: Callable[[str], object] | None = None) -> str | None:
+        """Ask for a line, and again if `check` raises InputError for it. Return None if it is empty."""
+        while True:
+            answer: str = click.prompt(question, default="", show_default=False, err=True).strip()
+            if not answer or check is None:
+                return answer or None
+            try:
+                check(answer)
+            except InputError as error:
+                click.echo(sentences(error.message, error.hint), err=True)
+            else:
+                return answer
+
+    def choice(self, question: str, choices: Sequence[str]) -> str:
+        """Ask for one of some words; the first is the default."""
+        answer: str = click.prompt(question, type=click.Choice(choices), default=choices[0], err=True)
+        return answer
+
+    def visit(self, url: str) -> None:
+        """Ask the person to open a page."""
+        click.echo(f"Open this page, choose an account and grant access: {url}", err=True)
+
+    def certificate(self, what: str, found: Any) -> str | None:
+        """Show the situation, and read certificates up to the first END line or from a file. Return None for Enter."""
+        self.show(found)
+        click.echo(f"Paste {what}, or type the name of its file (press Enter to do this later):", err=True)
+        lines: list[str] = []
+        while len(lines) < _MAX_PASTED_LINES and (read := sys.stdin.readline()):
+            text = read.strip()
+            if not lines and text and not text.startswith("-----"):
+                return inputs.read(text).decode("ascii", "replace")
+            if not text and not lines:
+                return None
+            lines.append(text)
+            if text == "-----END CERTIFICATE-----":
+                break
+        return "\n".join([*lines, ""]) or None

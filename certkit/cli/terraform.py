@@ -1,4 +1,4 @@
-"""`certkit terraform install-provider`: the Terraform provider, without a registry."""
+"""`certkit terraform`: Terraform integration, without secrets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,56 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.output import reporting
+from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.output import Output, reporting
 from certkit.errors import InputError
 
-if TYPE_CHECKING:
-    from certkit.cli.shared.output import Output
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "query": ("certkit.cli.terraform:query", "Answer a query from Terraform's `external` data source."),
+        "install-provider": ("certkit.cli.terraform:install_provider", "Install the Terraform provider."),
+    },
+)
+def terraform() -> None:
+    """Use certkit from Terraform: facts, paths and references. No secret leaves the store.
+
+    \b
+    Example:
+      certkit terraform query < query.json
+    """
+
+
+@click.command()
+@inputs.passphrase_option
+@reporting
+def query(output: Output, *, passphrase_file: str | None) -> int:
+    """Answer a query from Terraform's `external` data source.
+
+    Reads one JSON object of strings from standard input: {"identity": NAME}, with or without "store", or {"source":
+    SOURCE} with a source of `certkit expiry`; "warn" and "critical" change the thresholds. Prints one JSON object of
+    strings, none of them a secret, and changes nothing. An unknown identity and an expired certificate are results
+    (exit 0); a source or store that cannot be read is exit 3.
+
+    \b
+    Example:
+      certkit terraform query < query.json
+    """
+    from certkit.api.external import MAX_QUERY_BYTES, answered
+    from certkit.cli.shared.stores import opener
+    from certkit.files import reading
+
+    hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
+    if sys.stdin is not None and sys.stdin.isatty():
+        raise InputError("cannot read a query from standard input: it is a terminal", hint=hint)
+    asked, secret = reading.standard_input(hint=hint, limit=MAX_QUERY_BYTES), inputs.passphrase(passphrase_file)
+    output.document(answered(asked, opener(output.warn), secret, policy_of=inputs.policy, now=inputs.now()))
+    return 0
 
 
 @click.command()
