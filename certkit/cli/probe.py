@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     shell_complete=complete_identities,
     help="Use this identity's certificate and trust bundle.",
 )
-@click.option(
-    "--generation", metavar="GENERATION", callback=inputs.filled, help="Generation to use (default: the active one)."
-)
+@inputs.filled_option("--generation", metavar="GENERATION", help="Generation to use (default: the active one).")
 @inputs.file_option("--cert", metavar="CERT", help="Client certificate, with its intermediates.")
 @inputs.file_option("--key", metavar="KEY", help="Private key (default: the one in the --cert file).")
 @click.option(

@@ -44,12 +44,8 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
 @inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the certificate.")
 @inputs.file_option("--csr", "csr_source", metavar="CSR", help="Compare key and organization with this CSR.")
 @inputs.policy_option
-@click.option(
-    "--client-id",
-    "--common-name",
-    metavar="ID",
-    callback=inputs.filled,
-    help="Check that the common name is this client id.",
+@inputs.filled_option(
+    "--client-id", "--common-name", metavar="ID", help="Check that the common name is this client id."
 )
 @click.option(
     "--purpose",
@@ -58,18 +54,10 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     show_default=True,
     help="Required purpose.",
 )
-@click.option(
-    "--hostname",
-    metavar="NAME",
-    callback=inputs.filled,
-    help="Check that the certificate is valid for this DNS name or IP address.",
+@inputs.filled_option(
+    "--hostname", metavar="NAME", help="Check that the certificate is valid for this DNS name or IP address."
 )
-@click.option(
-    "--email",
-    metavar="ADDRESS",
-    callback=inputs.filled,
-    help="Check that the certificate is valid for this e-mail address.",
-)
+@inputs.filled_option("--email", metavar="ADDRESS", help="Check that the certificate is valid for this e-mail address.")
 @click.option(
     "--max-depth",
     metavar="N",
@@ -87,9 +75,7 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     show_default=True,
     help="Time allowed per OCSP responder.",
 )
-@click.option(
-    "--at", metavar="TIME", callback=inputs.filled, help="Evaluate as of this time: RFC 3339 or a date.  [default: now]"
-)
+@inputs.filled_option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
 @inputs.proxy_option
 @inputs.passphrase_option
 @reporting

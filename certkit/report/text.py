@@ -183,19 +183,16 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
             return [("key", f"{value['type']}{size}"), ("SPKI SHA-256", value["spki_sha256"])]
         case "key":
             return [("key", "locked; give its passphrase with --passphrase-file")]
-        case "san":
-            value = value or []
-            shown = value if show_all else value[:MAX_SANS]
-            more = f", and {len(value) - len(shown):,} more (--all)" if len(value) > len(shown) else ""
-            return [(label, ", ".join(shown) + more)] if value else []
         case "subject" | "issuer" if value == "":
             return [(label, "(empty)")]
         case "signature_valid":
             return [(label, _SIGNATURES[value])]
-        case "problems" | "warnings" | "deviations":
-            shown = value if show_all else value[:MAX_SANS]
-            left_out = [f"and {len(value) - len(shown):,} more (--all)"] if len(value) > len(shown) else []
-            return [(label, each) for each in [*shown, *left_out]]
+        case "san" | "problems" | "warnings" | "deviations":
+            listed = value or []
+            shown = listed if show_all else listed[:MAX_SANS]
+            if len(listed) > len(shown):
+                shown = [*shown, f"and {len(listed) - len(shown):,} more (--all)"]
+            return [(label, ", ".join(shown))] if name == "san" and shown else [(label, each) for each in shown]
         case (
             "key_usage"
             | "extended_key_usage"

@@ -54,8 +54,8 @@ def identity() -> None:
 
 
 name_argument = click.argument("name", metavar="NAME", shell_complete=complete_identities)
-group_option = click.option(
-    "--group", metavar="G", callback=inputs.filled, help="Group that may read the keys: keys 0640, directories 0750."
+group_option = inputs.filled_option(
+    "--group", metavar="G", help="Group that may read the keys: keys 0640, directories 0750."
 )
 untrusted_option = inputs.file_option(
     "--untrusted", metavar="FILE", multiple=True, help="Intermediate certificates that complete the chain, PEM."

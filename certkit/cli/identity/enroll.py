@@ -29,12 +29,7 @@ if TYPE_CHECKING:
 @inputs.policy_option
 @inputs.subject_options
 @key_type_option(help="Key type.  [default: the policy's first]")
-@click.option(
-    "--client-id",
-    metavar="ID",
-    callback=inputs.filled,
-    help="Common name that the partner will put in the certificate.",
-)
+@inputs.filled_option("--client-id", metavar="ID", help="Common name that the partner will put in the certificate.")
 @ca_option
 @group_option
 @click.option(
@@ -44,11 +39,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Who signs the request: manual, vault-pki:MOUNT/ROLE, command:PROGRAM or command:NAME.",
 )
-@click.option(
-    "--probe",
-    metavar="URL|policy",
-    callback=inputs.filled,
-    help="URL to probe before a certificate is activated; `policy`: the policy's URL.",
+@inputs.filled_option(
+    "--probe", metavar="URL|policy", help="URL to probe before a certificate is activated; `policy`: the policy's URL."
 )
 @deploy_option("each activation")
 @probe_option

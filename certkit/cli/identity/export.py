@@ -33,9 +33,7 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 @inputs.file_option(
     "--deploy-hook", metavar="PROGRAM|NAME", help="Program to run after a change, with CERTKIT_NAME and others set."
 )
-@click.option(
-    "--group", metavar="G", callback=inputs.filled, help="Group that may read the files: keys 0640, directories 0750."
-)
+@inputs.filled_option("--group", metavar="G", help="Group that may read the files: keys 0640, directories 0750.")
 @inputs.file_option(
     "--out-passphrase-file", metavar="FILE", help="File with a passphrase for the PKCS#12 bundle, if not the store's."
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @inputs.file_option("--key", metavar="KEY", help="Private key.")
 @inputs.file_option("--cert", metavar="CERT", help="Certificate, with or without its chain.")
 @inputs.file_option("--pkcs12", metavar="FILE", help="A PKCS#12 bundle with both, instead of --key and --cert.")
-@click.option("--client-id", metavar="ID", callback=inputs.filled, help="Common name that the certificate must have.")
+@inputs.filled_option("--client-id", metavar="ID", help="Common name that the certificate must have.")
 @ca_option
 @untrusted_option
 @group_option

@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 @click.option(
     "--replace-ca", is_flag=True, help="Replace the trust bundle with the CAs in --ca instead of adding them."
 )
-@click.option("--client-id", metavar="ID", callback=inputs.filled, help="Common name that certificates must have.")
-@click.option(
-    "--issuer", metavar="ISSUER", callback=inputs.filled, help="manual, vault-pki:MOUNT/ROLE or command:NAME."
-)
-@click.option("--probe", metavar="URL|policy|none", callback=inputs.filled, help="URL to probe before activating.")
-@click.option(
-    "--deploy-hook", metavar="PROGRAM|NAME|none", callback=inputs.filled, help="Program to run after each activation."
-)
-@click.option(
-    "--group", metavar="G", callback=inputs.filled, help="Group that may read the keys, including existing ones."
-)
+@inputs.filled_option("--client-id", metavar="ID", help="Common name that certificates must have.")
+@inputs.filled_option("--issuer", metavar="ISSUER", help="manual, vault-pki:MOUNT/ROLE or command:NAME.")
+@inputs.filled_option("--probe", metavar="URL|policy|none", help="URL to probe before activating.")
+@inputs.filled_option("--deploy-hook", metavar="PROGRAM|NAME|none", help="Program to run after each activation.")
+@inputs.filled_option("--group", metavar="G", help="Group that may read the keys, including existing ones.")
 @click.option("--force", is_flag=True, help="Change the CAs even if the active certificate no longer verifies.")
 @in_identities
 def update(output: Output, store: IdentityStore, *, name: str, ca: str | None, **options: Any) -> int:

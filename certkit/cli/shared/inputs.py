@@ -67,11 +67,14 @@ class FileName(click.Path):
         return super().convert(STDIN if value in _STANDARD_OUTPUT else value, param, ctx)
 
 
-def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the value of an option; an empty one, as from an unset variable, is bad usage."""
     if value == "":
         raise click.BadParameter("it is empty", param=parameter)
     return value
+
+
+filled_option = functools.partial(click.option, callback=_filled)
 
 
 class Seconds(click.FloatRange):
