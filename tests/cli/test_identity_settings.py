@@ -161,7 +161,7 @@ def test_prune_by_policy(identity, tmp_path):
     keeping = replace(POLICY, renewal=replace(POLICY.renewal, keep=1))
     for turn in range(4):
         wanted = Renewal(issuer=Signer(), force=True)
-        done = renew(identity.store, identity.store.load("acme"), keeping, wanted=wanted, now=NOW).done
+        done = renew(identity.store, identity.store.load("acme"), keeping, wanted=wanted, now=NOW)
         assert [each.number for each in done.identity.generations] == [
             f"{turn + 2 - each:04}" for each in (2, 1, 0) if turn + 2 > each
         ]
