@@ -60,7 +60,11 @@ def authorize_url(
 @public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WiseTokens:
-    """The tokens of an identity at Wise; `IdentityStore.tokens(name)` returns this. Tokens stay in the store."""
+    """The tokens of an identity at Wise; `IdentityStore.tokens(name)` returns this. Tokens stay in the store.
+
+    Every method raises `certkit.StoreError` if the store cannot be used, and those that call Wise raise
+    `certkit.RefusedError` if Wise refuses, and `certkit.InputError` if it cannot be reached.
+    """
 
     _name: str
     _handle: StoreHandle = field(repr=False)
@@ -81,7 +85,6 @@ class WiseTokens:
 
         Raises:
             certkit.InputError: if the client id or the redirect URI is invalid, or nothing tells the environment.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.wise import addresses, oauth_state
 
@@ -109,7 +112,6 @@ class WiseTokens:
         Raises:
             certkit.RefusedError: if Wise or the user refused, or the state is not the one that was stored.
             certkit.InputError: if the URL is not such a redirect, or Wise cannot be reached.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.wise import addresses, exchange, redirect
 
@@ -124,13 +126,7 @@ class WiseTokens:
             return self._info(found, changed=True)
 
     def client_credentials(self) -> TokenInfo:
-        """Get a token of the application itself, which is valid for 12 hours, and store it.
-
-        Raises:
-            certkit.RefusedError: if Wise refuses.
-            certkit.InputError: if Wise cannot be reached.
-            certkit.StoreError: if the store cannot be used.
-        """
+        """Get a token of the application itself, which is valid for 12 hours, and store it."""
         from certkit.wise import exchange
 
         client = self._client(None)
@@ -139,13 +135,7 @@ class WiseTokens:
             return self._info(exchange.apply(store, self._name, endpoint, client, now=now), changed=True)
 
     def worker_token(self) -> str:
-        """Return a new token of the application itself that is not stored: Wise advises one for each worker.
-
-        Raises:
-            certkit.RefusedError: if Wise refuses.
-            certkit.InputError: if Wise cannot be reached.
-            certkit.StoreError: if the store cannot be used.
-        """
+        """Return a new token of the application itself that is not stored: Wise advises one for each worker."""
         from certkit.wise import oauth
 
         client = self._client(None)
@@ -157,9 +147,7 @@ class WiseTokens:
         """Refresh a token that is due, or any with `force`; of several processes, only one calls Wise.
 
         Raises:
-            certkit.RefusedError: if Wise refuses.
-            certkit.InputError: if there is no such token, or Wise cannot be reached.
-            certkit.StoreError: if the store cannot be used.
+            certkit.InputError: if there is no such token.
         """
         from certkit.wise import exchange, tokens
 
@@ -179,7 +167,6 @@ class WiseTokens:
         Raises:
             certkit.RefusedError: if it has expired, or Wise refuses to refresh it.
             certkit.InputError: if there is no such token, or there are several.
-            certkit.StoreError: if the store cannot be used.
         """
         with self._handle.use() as store:
             return text_of(self._handed_out(store, profile_id=profile_id, grant=grant, refresh=refresh))
@@ -204,7 +191,6 @@ class WiseTokens:
         Raises:
             RefusedError: if it has expired, or Wise refuses to refresh it.
             InputError: if there is no such token, or it cannot be refreshed.
-            StoreError: if the store cannot be used.
         """
         from certkit.wise import exchange, tokens
 
@@ -236,7 +222,6 @@ class WiseTokens:
         Raises:
             certkit.RefusedError: if `refresh` is given, and `get` would raise it.
             certkit.InputError: if there is no such token, or there are several.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.wise import tokens
 
@@ -250,7 +235,6 @@ class WiseTokens:
 
         Raises:
             certkit.InputError: if there are several.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.wise import tokens
 

@@ -12,11 +12,10 @@ from certkit.x509 import objects
 from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from certkit.findings import Finding
     from certkit.x509.certificate import Certificate
 
 _NGINX = """\
@@ -68,16 +67,14 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
     """
     found = [each for name, data in sources for each in objects.certificates(data, name=name)]
     unique = tuple(dict.fromkeys(found))
-    findings = [finding for each in unique for finding in _problems(each, now)]
+    findings = []
+    for each in unique:
+        begin, end = each.dates()
+        if not each.is_ca:
+            findings.append(critical("purpose", f"{each.brief_name} is not a CA", "leave it out"))
+        if not begin <= now <= end:
+            findings.append(critical("validity", f"{each.brief_name} is not valid now", "download it again"))
     if findings:
         hint = 'use the file that "Get Wise Certificate" in Developer Hub downloads'
         raise RefusedError(f"not a trust bundle: {findings[0].message}", hint=hint, findings=findings)
     return CaBundle(certificates=unique)
-
-
-def _problems(certificate: Certificate, now: datetime) -> Iterator[Finding]:
-    if not certificate.is_ca:
-        yield critical("purpose", f"{certificate.brief_name} is not a CA", "leave it out")
-    begin, end = certificate.dates()
-    if not begin <= now <= end:
-        yield critical("validity", f"{certificate.brief_name} is not valid now", "download it again")

@@ -25,11 +25,18 @@ def verify(body: bytes, signature: str, key: bytes) -> Finding:
     Raises:
         InputError: if the key is not an RSA public key in PEM.
     """
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    loaded = public_key(key)
+    try:
+        loaded = load_pem_public_key(key)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError("cannot read the key: not a public key in PEM", hint="give the published key") from error
+    if not isinstance(loaded, RSAPublicKey):
+        raise InputError("cannot use the key: it is not an RSA key", hint="give the published key")
     try:
         value = base64.b64decode("".join(signature.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -49,22 +56,3 @@ def sign(body: bytes, key: Any) -> str:
     from cryptography.hazmat.primitives.hashes import SHA256
 
     return base64.b64encode(key.sign(body, padding.PKCS1v15(), SHA256())).decode()
-
-
-def public_key(pem: bytes) -> Any:
-    """Return an RSA public key from PEM.
-
-    Raises:
-        InputError: if the text is not an RSA public key.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    try:
-        found = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError("cannot read the key: not a public key in PEM", hint="give the published key") from error
-    if not isinstance(found, RSAPublicKey):
-        raise InputError("cannot use the key: it is not an RSA key", hint="give the published key")
-    return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from certkit.identity import overview as view
 from certkit.stores.record import State
-from certkit.wise import oauth_state, tokens
+from certkit.wise import tokens
 from certkit.wise.addresses import ENVIRONMENTS
 
 if TYPE_CHECKING:
@@ -106,41 +106,6 @@ class Situation:
         """The first step that is not done. Only a person can see whether reminders arrive."""
         done = self.done
         return next(step for step in self.wanted if step not in done)
-
-
-def situation(
-    store: Store,
-    name: str,
-    policy: Policy,
-    *,
-    client_id: str | None = None,
-    redirect_uri: str | None = None,
-    profile_id: str | None = None,
-    skips_oauth: bool = False,
-    now: datetime,
-) -> Situation:
-    """Return the progress of an existing identity; given values take precedence over stored ones.
-
-    Raises:
-        InputError: if the stored data cannot be read.
-        StoreError: if the store cannot be used.
-    """
-    identity = store.load(name)
-    token, asked, noted_id, noted_uri = None, None, None, None
-    if not skips_oauth:
-        token = usable_token(store, name, profile_id=profile_id, now=now)
-        asked = oauth_state.latest(store, name)
-        noted_id, noted_uri = oauth_state.noted(store, name)
-    made_for = token.token.client_id if token else noted_id or (asked.client_id if asked else None)
-    return Situation(
-        identity=identity,
-        policy=policy,
-        overview=view.overview(identity, policy, now=now),
-        client_id=client_id or identity.record.settings.client_id or made_for,
-        redirect_uri=redirect_uri or noted_uri or (asked.redirect_uri if asked else None),
-        token=token,
-        skips_oauth=skips_oauth,
-    )
 
 
 def usable_token(store: Store, name: str, *, profile_id: str | None = None, now: datetime) -> Kept | None:

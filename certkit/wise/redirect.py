@@ -1,7 +1,7 @@
 """The URL of a redirect from Wise, as a person pastes it; it is untrusted.
 
 `<redirect_uri>/?code=<code>&profileId=<profile id>`, and `state` if it was asked for (Wise developer documentation,
-"Testing in Sandbox", read on 2026-11-22).
+"Testing in Sandbox", read on 2026-11-22). The functions `require_…` raise InputError if a text does not have the form.
 """
 
 from __future__ import annotations
@@ -87,22 +87,14 @@ def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: s
 
 
 def require_code(text: str) -> Secret:
-    """Return an authorization code.
-
-    Raises:
-        InputError: if the text does not have that form.
-    """
+    """Return an authorization code."""
     if not _CODE.fullmatch(text):
         raise InputError("not an authorization code", hint=_HINT)
     return Secret(text.encode("ascii"))
 
 
 def require_profile(text: str) -> str:
-    """Return the id of a profile: letters, digits and hyphens.
-
-    Raises:
-        InputError: if the text does not have that form.
-    """
+    """Return the id of a profile: letters, digits and hyphens."""
     if not _PROFILE.fullmatch(text):
         raise InputError(f"not a profile id: {text[:80]!r}", hint="give the number after profileId=")
     return text

@@ -19,6 +19,7 @@ from certkit.policy import catalogue
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State
 from certkit.wise import addresses, endpoints, exchange, first_call, guide, oauth_state, redirect
+from certkit.wise.guide import Situation
 from certkit.wise.oauth import Client
 from certkit.x509.names import SubjectOptions
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
-    from certkit.wise.guide import Situation
     from certkit.wise.oauth import TokenEndpoint
 
 
@@ -109,15 +109,22 @@ class SetupRun:
 
     def _look(self) -> None:
         """Read how far the identity has come: at the beginning, and after each change."""
-        self.found = guide.situation(
-            self.store,
-            self.name,
-            self.policy,
-            client_id=self.client_id,
-            redirect_uri=self.redirect_uri,
-            profile_id=self.profile_id,
+        store, name, now = self.store, self.name, self.clock()
+        identity = store.load(name)
+        token, asked, noted_id, noted_uri = None, None, None, None
+        if not self.skip_oauth:
+            token = guide.usable_token(store, name, profile_id=self.profile_id, now=now)
+            asked = oauth_state.latest(store, name)
+            noted_id, noted_uri = oauth_state.noted(store, name)
+        made_for = token.token.client_id if token else noted_id or (asked.client_id if asked else None)
+        self.found = Situation(
+            identity=identity,
+            policy=self.policy,
+            overview=overview.overview(identity, self.policy, now=now),
+            client_id=self.client_id or identity.record.settings.client_id or made_for,
+            redirect_uri=self.redirect_uri or noted_uri or (asked.redirect_uri if asked else None),
+            token=token,
             skips_oauth=self.skip_oauth,
-            now=self.clock(),
         )
 
     def begin(self) -> StoredIdentity:

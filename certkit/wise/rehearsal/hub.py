@@ -14,15 +14,10 @@ from certkit.x509 import names, objects
 from certkit.x509.names import Attribute
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from certkit.findings import Finding
-    from certkit.policy.rules import Policy
     from certkit.wise.rehearsal.rehearsal import WiseRehearsal
-    from certkit.wise.rehearsal.state import RehearsalState
 
 MAX_NAME_CHARACTERS = 64
-_KEPT = ("C", "O")
 
 
 def issue(rehearsal: WiseRehearsal, name: str, csr: bytes) -> tuple[HubCertificate, list[Finding]]:
@@ -33,14 +28,24 @@ def issue(rehearsal: WiseRehearsal, name: str, csr: bytes) -> tuple[HubCertifica
         InputError: if the text contains no CSR.
     """
     state, now, policy = rehearsal.state, rehearsal.clock(), catalogue.load("wise-sandbox")
-    _require_free_name(state, name)
-    _require_room(state, policy, now)
+    if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        hint = f"type 1 to {MAX_NAME_CHARACTERS} printable characters"
+        raise RefusedError("the certificate name cannot be used", hint=hint)
+    if name in {each.name for each in state.certificates}:
+        hint = "certificate names must be unique: choose another"
+        raise RefusedError("the certificate name was already used", hint=hint)
+    live, most = sum(each.is_live(now) for each in state.certificates), policy.certificate.max_live
+    if most and live >= most:
+        hint = "revoke one that is no longer used, or wait until one expires"
+        raise RefusedError(f"{live} certificates are live, and at most {most} are allowed", hint=hint)
+    if len(state.certificates) >= MAX_REMEMBERED:
+        raise RefusedError("the rehearsal is full", hint="start a new one with --dir")
     request = objects.csr(csr, name="what was pasted")
     findings = check.for_checkers(check.findings(request, csr, policy))
     bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
         raise RefusedError("the CSR was rejected", hint="create a new one with certkit csr create", findings=bad)
-    kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
+    kept = [each for each in names.attributes(request.subject) if each.name in {"C", "O"}]
     subject = [*kept, Attribute("CN", state.client_id)]
     certificate = authority.client(rehearsal.ca, request.public_key(), subject, begin=now)
     issued = HubCertificate(
@@ -52,23 +57,3 @@ def issue(rehearsal: WiseRehearsal, name: str, csr: bytes) -> tuple[HubCertifica
     )
     rehearsal.update(certificates=(*state.certificates, issued))
     return issued, [each for each in findings if each.status is Status.WARNING]
-
-
-def _require_free_name(state: RehearsalState, name: str) -> None:
-    if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        hint = f"type 1 to {MAX_NAME_CHARACTERS} printable characters"
-        raise RefusedError("the certificate name cannot be used", hint=hint)
-    if name in {each.name for each in state.certificates}:
-        raise RefusedError(
-            "the certificate name was already used", hint="certificate names must be unique: choose another"
-        )
-
-
-def _require_room(state: RehearsalState, policy: Policy, now: datetime) -> None:
-    most = policy.certificate.max_live or MAX_REMEMBERED
-    live = sum(each.is_live(now) for each in state.certificates)
-    if live >= most:
-        hint = "revoke one that is no longer used, or wait until one expires"
-        raise RefusedError(f"{live} certificates are live, and at most {most} are allowed", hint=hint)
-    if len(state.certificates) >= MAX_REMEMBERED:
-        raise RefusedError("the rehearsal is full", hint="start a new one with --dir")

@@ -23,16 +23,17 @@ class WebRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
-    def form(self) -> dict[str, str]:
-        """The fields of the body, the first of each name; bytes that are not UTF-8 become lone surrogates.
+    def fields(self) -> dict[str, str]:
+        """The fields of the query, or of the form in a POST, the first of each name; none if the body is not a form.
 
-        Empty if the body is not a form.
+        Bytes that are not UTF-8 become lone surrogates.
         """
-        return _fields(self.body.decode("ascii", "surrogateescape"))
-
-    def parameters(self) -> dict[str, str]:
-        """The fields of the query, the first of each name."""
-        return _fields(self.query)
+        text = self.body.decode("ascii", "surrogateescape") if self.method == "POST" else self.query
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_FIELDS)
+        except ValueError:
+            return {}
+        return dict(reversed(pairs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,3 @@ def failure(status: int, error: str, description: str, *, challenge: str | None 
 def redirect(address: str) -> Reply:
     """Redirect the browser to another URL, which it requests with GET."""
     return Reply(status=303, headers={"Location": address})
-
-
-def _fields(text: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_FIELDS)
-    except ValueError:
-        return {}
-    return dict(reversed(pairs))

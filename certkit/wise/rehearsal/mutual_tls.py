@@ -96,7 +96,10 @@ def accepted(rehearsal: WiseRehearsal, connection: socket.socket, *, timeout: fl
     try:
         secure.do_handshake()
     except SSL.Error as error:
-        raise ConnectionError(_reason(error, problems)) from error
+        known = (_PROBLEMS[each] for each in problems if each in _PROBLEMS)
+        reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+        reason = str(reasons[-1][2]) if reasons else "the handshake was interrupted"
+        raise ConnectionError(next(known, reason)) from error
     try:
         yield TlsStream(secure)
     finally:
@@ -136,11 +139,3 @@ def _settings(rehearsal: WiseRehearsal, problems: list[int]) -> SSL.Context:
     store.set_time(now)
     store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
     return made
-
-
-def _reason(error: SSL.Error, problems: list[int]) -> str:
-    for problem in problems:
-        if problem in _PROBLEMS:
-            return _PROBLEMS[problem]
-    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    return str(reasons[-1][2]) if reasons else "the handshake was interrupted"

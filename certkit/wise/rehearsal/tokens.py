@@ -86,7 +86,7 @@ def answer(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
     refused = _refuse_client(rehearsal, request)
     if refused is not None:
         return refused
-    form = request.form()
+    form = request.fields()
     if not form.get("grant_type"):
         return failure(400, "invalid_request", "Missing grant type")
     grant = _GRANTS.get(form["grant_type"])

@@ -58,7 +58,7 @@ def _callback(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
 
 
 def _authorize(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
-    asked = request.parameters() if request.method == "GET" else request.form()
+    asked = request.fields()
     tokens.require_configured(rehearsal, asked)
     if request.method == "GET":
         return _page(pages.authorize(rehearsal, asked))
@@ -66,7 +66,7 @@ def _authorize(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
 
 
 def _generate(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
-    form = request.form()
+    form = request.fields()
     name, pasted = form.get("name", "").strip(), form.get("csr", "")
     # A browser submits a text field with CRLF line endings, whatever was pasted (HTML, form submission).
     csr = pasted.replace("\r\n", "\n").encode("utf-8", "surrogateescape")
@@ -88,7 +88,7 @@ def _certificate(rehearsal: WiseRehearsal, serial: str) -> Reply:
 
 
 def _control(rehearsal: WiseRehearsal, request: WebRequest) -> Reply:
-    form, state, now = request.form(), rehearsal.state, rehearsal.clock()
+    form, state, now = request.fields(), rehearsal.state, rehearsal.clock()
     action, subject = form.get("action", ""), form.get("subject", "")
     match action:
         case "revoke-refresh-token":
