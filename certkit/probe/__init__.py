@@ -87,7 +87,7 @@ def target(text: str) -> http.Address:
         InputError: if the text is neither.
     """
     try:
-        found = http.Address.parse(text if "://" in text else f"https://{text}/")
+        found = http.Address.parse(text if "://" in text else f"https://{text}{'' if '/' in text else '/'}")
     except InputError as error:
         raise InputError(f"cannot probe: {error.message}", hint=_TARGET_HINT) from error
     if not found.is_secure:

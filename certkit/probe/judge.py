@@ -104,7 +104,11 @@ class ClientSide:
             shown = "; ".join(each.text for each in self.accepts[:3])
             shown += "; and others" if len(self.accepts) > 3 else ""
             why = f"it was issued by {issuer}, and the server accepts only {shown}"
-            return why, "check that the certificate and the host belong to the same environment"
+            hint = "check that the certificate and the host belong to the same environment"
+            top = self.chain[-1]
+            if top.issuer != top.subject:
+                hint += f"; if {top.issuer.text} is an intermediate CA, add its certificate to --cert"
+            return why, hint
         begin, end = self.leaf.dates()
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock ({rfc3339(there)})", "compare both clocks"

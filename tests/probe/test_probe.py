@@ -405,6 +405,7 @@ def test_what_cannot_be_probed(text):
 @pytest.mark.parametrize(
     ("text", "url"),
     [
+        ("api.example:8443/v1/me", "https://api.example:8443/v1/me"),
         ("host", "https://host/"),
         ("host:8443", "https://host:8443/"),
         ("https://host", "https://host/"),
@@ -462,6 +463,10 @@ def test_what_can_be_seen_from_here_comes_first(root):
     assert "its extended key usage is serverAuth" in refusal((server, issuing.value), [other])
     named = ": it was issued by CN=Partner Issuing CA,O=Partner, and the server accepts only CN=Other -> "
     assert refusal((mine, issuing.value), [other]).startswith(named)
+    assert refusal((mine,), [Name(root.certificate.subject.public_bytes())]).endswith(
+        " -> check that the certificate and the host belong to the same environment; if CN=Partner Issuing CA,O=Partner"
+        " is an intermediate CA, add its certificate to --cert"
+    )
     assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
     assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith(" -> it was sent without intermediates: ")
     assert refusal((mine, issuing.value)).startswith(" -> it may be revoked, or issued by a CA ")
