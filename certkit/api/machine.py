@@ -6,13 +6,13 @@ import contextlib
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import CertkitError, InputError, StoreError
 from certkit.stores.opening import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from certkit.findings import Finding
     from certkit.identity.activate import Activation, Deployment, Probe
@@ -40,34 +40,28 @@ class Machine:
 
         return Programs(host=self.opener.host, environment=self.opener.environment, own=_directory(store))
 
-    def storable_hook(self, store: Store, hook: str) -> str:
-        """Return a deploy hook as the settings of an identity may name it.
+    def storable(self, store: Store, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings of an identity, by their names, as its store may hold them: programs by absolute paths.
 
-        In a store of files, a name that this host does not know is a warning; in Vault another host may know it.
-
-        Raises:
-            InputError: if it is a path, and the store is Vault.
-        """
-        from certkit.identity.programs import is_path, storable_hook
-
-        programs = self.programs(store)
-        stored = storable_hook(hook, programs.own, programs.host)
-        if programs.own is not None and not is_path(stored) and stored not in programs.host.hooks:
-            self.opener.warn(
-                f"there is no program {stored!r} in the system's directories, and no such hook in the host "
-                f"configuration. Give the path of a program (such as ./{stored}), or add [hooks.{stored}]"
-            )
-        return stored
-
-    def storable_issuer(self, store: Store, issuer: str) -> str:
-        """Return an issuer as the settings of an identity may name it.
+        In a store of files, a hook that this host does not know is a warning; in Vault another host may know it.
 
         Raises:
-            InputError: if the text names no issuer, or the path of a program, and the store is Vault.
+            InputError: if the issuer is no issuer, or it or the hook is a path, and the store is Vault.
         """
         from certkit.identity import issuers
+        from certkit.identity.programs import is_path, storable_hook
 
-        return issuers.storable(issuer, _directory(store))
+        programs, found = self.programs(store), dict(settings)
+        if found.get("issuer") is not None:
+            found["issuer"] = issuers.storable(found["issuer"], programs.own)
+        if found.get("deploy_hook") is not None:
+            hook = found["deploy_hook"] = storable_hook(found["deploy_hook"], programs.own, programs.host)
+            if programs.own is not None and not is_path(hook) and hook not in programs.host.hooks:
+                self.opener.warn(
+                    f"there is no program {hook!r} in the system's directories, and no such hook in the host "
+                    f"configuration. Give the path of a program (such as ./{hook}), or add [hooks.{hook}]"
+                )
+        return found
 
     @contextlib.contextmanager
     def issuing(self, store: Store, identity: StoredIdentity) -> Iterator[Issuer | None]:

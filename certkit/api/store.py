@@ -256,8 +256,7 @@ class IdentityStore:
         wanted = arguments.subject(subject)
         with self._handle.use() as opened:
             options = {"client_id": client_id, "group": group, "key_type": key_type, "probe": probe, "subject": wanted}
-            hook = None if deploy_hook is None else self._machine.storable_hook(opened, deploy_hook)
-            settings = self._settings(opened, name, policy, issuer=issuer, ca=ca, deploy_hook=hook, **options)
+            settings = self._settings(opened, name, policy, issuer=issuer, ca=ca, deploy_hook=deploy_hook, **options)
             rules = self._machine.policy(settings.policy)
             require_probe(settings.probe, rules)
             done = enroll(opened, name, settings, rules, now=self._now(), **self._progress)
@@ -341,16 +340,11 @@ class IdentityStore:
 
         if replace_ca and ca is None:
             raise InputError("--replace-ca needs --ca", hint="give the CAs: --ca FILE")
-        given = {"client_id": client_id, "group": group, "probe": probe, "deploy_hook": deploy_hook}
+        given = {"client_id": client_id, "group": group, "issuer": issuer, "probe": probe, "deploy_hook": deploy_hook}
         settings: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
+        settings |= {each: None for each in ("probe", "deploy_hook") if given[each] == "none"}
         with self._loaded(name) as (opened, identity, policy):
-            if issuer is not None:
-                settings["issuer"] = self._machine.storable_issuer(opened, issuer)
-            if deploy_hook is not None and deploy_hook != "none":
-                settings["deploy_hook"] = self._machine.storable_hook(opened, deploy_hook)
-            for each in ("probe", "deploy_hook"):
-                if settings.get(each) == "none":
-                    settings[each] = None
+            settings = self._machine.storable(opened, settings)
             require_probe(settings.get("probe"), policy)
             bundle = arguments.trust_bundle(ca)
             anchors = objects.certificates(bundle.encode(), name="the CAs") if bundle else []
@@ -767,9 +761,7 @@ class IdentityStore:
     def _view_of(self, done: Done, policy: Policy) -> Overview:
         return self._view(done.identity, policy, changed=done.changed, findings=done.findings)
 
-    def _settings(
-        self, opened: Store, name: str, policy: str | None, *, ca: Data | None, issuer: str = "manual", **others: Any
-    ) -> Settings:
+    def _settings(self, opened: Store, name: str, policy: str | None, *, ca: Data | None, **others: Any) -> Settings:
         """Return the settings that arguments describe; without a policy, that of the identity if it exists."""
         from certkit.policy import catalogue
         from certkit.stores.record import Settings
@@ -777,9 +769,8 @@ class IdentityStore:
         known = opened.find(require_name(name)) if policy is None else None
         return Settings(
             policy=known.record.settings.policy if known else catalogue.absolute(policy or "general"),
-            issuer=self._machine.storable_issuer(opened, issuer),
             trust_bundle=arguments.trust_bundle(ca),
-            **others,
+            **self._machine.storable(opened, others),
         )
 
 

@@ -50,9 +50,8 @@ class Host:
 
     def storable(self, store: Store, settings: Settings, boundary: Boundary) -> Settings:
         """Return settings as a store may hold them: programs by their absolute paths, or by their names."""
-        machine, hook = self.machine(boundary), settings.deploy_hook
-        stored = None if hook is None else machine.storable_hook(store, hook)
-        return replace(settings, deploy_hook=stored, issuer=machine.storable_issuer(store, settings.issuer))
+        programs = {"issuer": settings.issuer, "deploy_hook": settings.deploy_hook}
+        return replace(settings, **self.machine(boundary).storable(store, programs))
 
     def look(self, source: str, judge: Judge, boundary: Boundary) -> Scan:
         """Judge the certificates of a source."""
