@@ -14,7 +14,17 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if _is_harmless(char) else _hex_pairs(char) for char in text)
+    import unicodedata
+
+    shown = []
+    for char in text:
+        if char.isprintable() or unicodedata.category(char) == "Zs":  # spaces of other scripts
+            shown.append(char)
+        else:
+            # A byte that is not UTF-8 appears in file names as a lone surrogate (PEP 383).
+            handler = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+            shown += [f"\\{byte:02X}" for byte in char.encode("utf-8", handler)]
+    return "".join(shown)
 
 
 def brief(text: str, limit: int = 120) -> str:
@@ -53,16 +63,3 @@ def is_utf8(text: str) -> bool:
 def capitalised(text: str) -> str:
     """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def _is_harmless(char: str) -> bool:
-    import unicodedata
-
-    # Spaces of other scripts are not "printable" to Python.
-    return char.isprintable() or unicodedata.category(char) == "Zs"
-
-
-def _hex_pairs(char: str) -> str:
-    # A byte that is not UTF-8 appears in file names as a lone surrogate (PEP 383).
-    handler = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
-    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", handler))

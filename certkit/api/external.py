@@ -6,6 +6,7 @@ A query and its answer are one JSON object of public strings each.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from certkit.x509 import describe, names
 from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from certkit.api.arguments import Passphrase
@@ -220,24 +221,16 @@ def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now
     Raises:
         InputError: if a part of the sources cannot be read, or there is no certificate.
     """
-    answers = [_judged(each, query, policy, now=now) for each in _certificates(sources)]
+    answers = []
+    for seen in itertools.chain.from_iterable(each.look() for each in sources):
+        if isinstance(seen, Failure):
+            raise InputError(seen.message, hint=seen.hint)
+        if isinstance(seen, Sighting) and seen.is_first and isinstance(seen.values[0], Certificate | ReportedFacts):
+            answers.append(_judged(seen.values[0], query, policy, now=now))
     if not answers:
         raise InputError(f"{query.source} contains no certificate", hint="check the source")
     # Times of this form sort as text.
     return min(answers, key=lambda each: (_URGENCY.index(Status(each["status"])), each["validity_end_time"]))
-
-
-def _certificates(sources: Iterable[Source]) -> Iterator[Certificate | ReportedFacts]:
-    """Yield the leaf certificates of some sources.
-
-    Raises:
-        InputError: if a part of the sources cannot be read.
-    """
-    for seen in (seen for source in sources for seen in source.look()):
-        if isinstance(seen, Failure):
-            raise InputError(seen.message, hint=seen.hint)
-        if isinstance(seen, Sighting) and seen.is_first and isinstance(seen.values[0], Certificate | ReportedFacts):
-            yield seen.values[0]
 
 
 def _judged(seen: Certificate | ReportedFacts, query: Query, policy: Policy, *, now: datetime) -> dict[str, str]:

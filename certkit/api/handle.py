@@ -28,7 +28,7 @@ class StoreHandle:
 
     def __init__(self, uri: str | None, passphrase: Secret | None, opener: Opener) -> None:
         self.uri = uri or opener.environment.get("CERTKIT_STORE") or "the default store"
-        self.is_local = False  # until it is open
+        self.is_local = False  # whether it is read without asking a server, which may take long; known once it is open
         self.environment = opener.environment
         self._arguments = (uri, passphrase)
         self.opener = opener
@@ -39,10 +39,14 @@ class StoreHandle:
     def use(self) -> Iterator[Store]:
         """Yield the open store. One that failed is closed, so that the next use logs in again."""
         if self._open is None:
+            from certkit.stores.file.store import FileStore
+            from certkit.stores.sealing import TransitWrapping
+
             uri, passphrase = self._arguments
             stack = contextlib.ExitStack()
             opened = stack.enter_context(self.opener.open(uri, passphrase=passphrase))
-            self._open, self.is_local = (opened, stack), _is_local(opened)
+            self._open = opened, stack
+            self.is_local = isinstance(opened, FileStore) and not isinstance(opened.wrapping, TransitWrapping)
         try:
             yield self._open[0]
         except CertkitError:
@@ -60,14 +64,6 @@ class StoreHandle:
         if self._open is not None:
             _abandoned.append(self._open)
             self._open = None
-
-
-def _is_local(store: Store) -> bool:
-    """Return whether a store is read without asking a server, which may take long to answer."""
-    from certkit.stores.file.store import FileStore
-    from certkit.stores.sealing import TransitWrapping
-
-    return isinstance(store, FileStore) and not isinstance(store.wrapping, TransitWrapping)
 
 
 def opener(environment: Mapping[str, str] | None) -> Opener:

@@ -38,10 +38,6 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str | Path) and "\0" not in str(value) and _is_encodable(str(value))
-
-
 def _is_secret(value: Any) -> bool:
     return isinstance(value, bytes | Secret) or (isinstance(value, str) and _is_encodable(value))
 
@@ -59,7 +55,11 @@ _TESTS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
         "a datetime with a time zone",
         "such as 2026-01-31T00:00:00+00:00",
     ),
-    "str | Path": (_is_path, "a path: text without NUL characters, or a pathlib.Path", ""),
+    "str | Path": (
+        lambda value: isinstance(value, str | Path) and "\0" not in str(value) and _is_encodable(str(value)),
+        "a path: text without NUL characters, or a pathlib.Path",
+        "",
+    ),
     "str | bytes": (_is_secret, "text or bytes", "text that UTF-8 can encode"),
     "Passphrase": (_is_secret, "text or bytes", "text that UTF-8 can encode"),
     "Passphrase | Callable[[], Passphrase | None]": (
