@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tf.iface import Resource
-from tf.types import Bool, String, Unknown
+from tf.types import Bool, Unknown
 
 from certkit.errors import InputError
 from certkit.stores.base import AbsentError
@@ -50,31 +50,30 @@ class CertificateResource(OfProvider, Resource):
         """The attributes."""
         return schema(
             _DESCRIPTION,
-            argument("identity", Text(), "The identity's name.", required=True),
+            argument("identity", "The identity's name.", required=True),
             option(
                 "certificate",
-                Text(certificates_only),
                 'The certificate, PEM, with or without the chain above it: `file("acme.pem")`. Leave it out'
                 " until the partner has issued the certificate.",
+                Text(certificates_only),
             ),
             option(
                 "ca",
-                Text(certificates_only),
                 "The CAs to trust, as PEM. By default those that the identity was enrolled with. Used when a"
                 " certificate is installed.",
+                Text(certificates_only),
             ),
-            option("activate", Bool(), "Whether the certificate is activated. By default yes."),
-            computed("generation", String(), "The generation that it belongs to."),
-            computed("fingerprint_sha256", String(), "The fingerprint of the certificate."),
-            computed("not_before", String(), "The time from which it is valid, RFC 3339."),
-            computed("not_after", String(), "The time until which it is valid, RFC 3339."),
-            computed("state", String(), "`active`, `issued` (never in use yet), `previous` or `retired`."),
+            option("activate", "Whether the certificate is activated. By default yes.", Bool()),
+            computed("generation", "The generation that it belongs to."),
+            computed("fingerprint_sha256", "The fingerprint of the certificate."),
+            computed("not_before", "The time from which it is valid, RFC 3339."),
+            computed("not_after", "The time until which it is valid, RFC 3339."),
+            computed("state", "`active`, `issued` (never in use yet), `previous` or `retired`."),
             computed(
                 "certificate_path",
-                String(),
                 "Where it is, with its chain: a path that renewals and rollbacks do not change; a reference in Vault.",
             ),
-            computed("key_reference", String(), "Where its key is: such a path, or a reference in Vault. Never a key."),
+            computed("key_reference", "Where its key is: such a path, or a reference in Vault. Never a key."),
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:

@@ -14,7 +14,7 @@ from certkit.stores.base import AbsentError
 from certkit.stores.record import require_name
 from certkit.terraform.provider import facts
 from certkit.terraform.provider.boundary import Boundary
-from certkit.terraform.provider.schema import Text, computed, option, require_public, schema
+from certkit.terraform.provider.schema import computed, option, require_public, schema
 from certkit.terraform.provider.services import OfProvider
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class IdentityDataSource(_Source):
         return schema(
             "An identity in the store, however it was created. An unknown one has the state `absent`, so that a first"
             " plan works.",
-            option("name", Text(), "The identity's name.", required=True),
-            computed("policy", String(), "Its policy."),
-            computed("status", String(), "Of the active certificate: `ok`, `warning` or `critical`; else `unknown`."),
-            computed("days_left", Number(), "Whole days until the active certificate expires; changes every day."),
+            option("name", "The identity's name.", required=True),
+            computed("policy", "Its policy."),
+            computed("status", "Of the active certificate: `ok`, `warning` or `critical`; else `unknown`."),
+            computed("days_left", "Whole days until the active certificate expires; changes every day.", Number()),
             facts.ATTRIBUTES,
         )
 
@@ -99,26 +99,24 @@ class ExpiryDataSource(_Source):
             " cannot be read is an error.",
             option(
                 "source",
-                Text(),
                 "A file, a directory, a glob, a live host (`HOST:PORT`), `identity:NAME` or `vault://MOUNT/PREFIX`, as"
                 " `certkit expiry` accepts.",
                 required=True,
             ),
-            option("warn", Text(), "Warn below this time left: `28d`, `2w`, `33%`. By default the policy's."),
-            option("critical", Text(), "Critical below this time left. By default the policy's."),
-            option("policy", Text(), "The policy whose thresholds apply. By default `general`."),
+            option("warn", "Warn below this time left: `28d`, `2w`, `33%`. By default the policy's."),
+            option("critical", "Critical below this time left. By default the policy's."),
+            option("policy", "The policy whose thresholds apply. By default `general`."),
             computed(
                 "status",
-                String(),
                 "`ok`, `warning` or `critical`; `unknown` for an identity that is absent or has no active certificate.",
             ),
-            computed("days_left", Number(), "Whole days left, negative once it has expired; changes every day."),
-            computed("not_before", String(), "The time from which it is valid, RFC 3339."),
-            computed("not_after", String(), "The time until which it is valid, RFC 3339."),
-            computed("fingerprint_sha256", String(), "Its fingerprint."),
-            computed("subject", String(), "Its subject, RFC 4514."),
-            computed("issuer", String(), "Its issuer, RFC 4514."),
-            computed("serial", String(), "Its serial number, hexadecimal."),
+            computed("days_left", "Whole days left, negative once it has expired; changes every day.", Number()),
+            computed("not_before", "The time from which it is valid, RFC 3339."),
+            computed("not_after", "The time until which it is valid, RFC 3339."),
+            computed("fingerprint_sha256", "Its fingerprint."),
+            computed("subject", "Its subject, RFC 4514."),
+            computed("issuer", "Its issuer, RFC 4514."),
+            computed("serial", "Its serial number, hexadecimal."),
         )
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
@@ -160,18 +158,11 @@ class CsrCheckDataSource(_Source):
         """The attributes."""
         return schema(
             "Whether a partner will accept a CSR, by the rules of a policy.",
-            option(
-                "csr",
-                String(),
-                'The CSR, PEM, as it will be submitted: `file("acme.csr")`.',
-                required=True,
-            ),
-            option("policy", Text(), "A policy's name, or the path of its file. By default `general`."),
-            computed(
-                "status", String(), "`ok`, `warning`, `critical`, or `unknown` if something cannot be determined."
-            ),
-            computed("subject", String(), "Its subject, RFC 4514."),
-            computed("checks", List(Map(String())), "What was checked: maps of `id`, `status`, `message` and `hint`."),
+            option("csr", 'The CSR, PEM, as it will be submitted: `file("acme.csr")`.', String(), required=True),
+            option("policy", "A policy's name, or the path of its file. By default `general`."),
+            computed("status", "`ok`, `warning`, `critical`, or `unknown` if something cannot be determined."),
+            computed("subject", "Its subject, RFC 4514."),
+            computed("checks", "What was checked: maps of `id`, `status`, `message` and `hint`.", List(Map(String()))),
         )
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tf.types import Bool, String
+from tf.types import Bool
 
 from certkit.identity.issuers import IssuerSpec
 from certkit.stores.record import State
@@ -26,38 +26,31 @@ _AUTOMATIC = " With an automatic issuer; see `certkit_certificate` where a perso
 def _attributes(about: str) -> tuple[Attribute, ...]:
     """Return the attributes; `about` describes those that the installation of a certificate changes."""
     return (
-        computed(
-            "generation",
-            String(),
-            "The generation with the newest request that is open or issued, else the active one.",
-        ),
+        computed("generation", "The generation with the newest request that is open or issued, else the active one."),
         computed(
             "state",
-            String(),
             "Its state: `pending` (waiting for the certificate), `issued` (not in use yet) or `active`." + about,
         ),
-        computed("csr", String(), "Its CSR, PEM, to be submitted as it is; null for an imported one."),
-        computed("certificate_name", String(), "The unique name under which to submit it."),
-        computed("spki_sha256", String(), "The fingerprint of its public key."),
-        computed("active_generation", String(), "The generation in use." + about),
-        computed("fingerprint_sha256", String(), "The fingerprint of the certificate in use." + about),
-        computed("not_before", String(), "Start of its validity, RFC 3339." + about),
-        computed("not_after", String(), "End of its validity, RFC 3339." + about),
-        computed("ready_for_renewal", Bool(), "Whether a new request is due by the policy's renewal window."),
+        computed("csr", "Its CSR, PEM, to be submitted as it is; null for an imported one."),
+        computed("certificate_name", "The unique name under which to submit it."),
+        computed("spki_sha256", "The fingerprint of its public key."),
+        computed("active_generation", "The generation in use." + about),
+        computed("fingerprint_sha256", "The fingerprint of the certificate in use." + about),
+        computed("not_before", "Start of its validity, RFC 3339." + about),
+        computed("not_after", "End of its validity, RFC 3339." + about),
+        computed("ready_for_renewal", "Whether a new request is due by the policy's renewal window.", Bool()),
         computed(
             "certificate_path",
-            String(),
             "Where the certificate in use is, with its chain: a path that renewals do not change, or a reference in"
             " Vault." + about.replace("With", "In Vault: with"),
         ),
         computed(
             "key_reference",
-            String(),
             "Where the private key in use is: a path that renewals do not change, or a reference in Vault. Never a key."
             + about.replace("With", "In Vault: with"),
         ),
-        computed("hook_owed", Bool(), "Whether a deploy hook failed and has not succeeded since."),
-        computed("next", String(), "The next step for a person."),
+        computed("hook_owed", "Whether a deploy hook failed and has not succeeded since.", Bool()),
+        computed("next", "The next step for a person."),
     )
 
 

@@ -14,7 +14,7 @@ from certkit.stores.record import State as GenerationState
 from certkit.stores.record import require_name
 from certkit.terraform.provider import facts, settings
 from certkit.terraform.provider.boundary import Boundary
-from certkit.terraform.provider.schema import Text, argument, option, require_public, schema
+from certkit.terraform.provider.schema import argument, option, require_public, schema
 from certkit.terraform.provider.services import OfProvider
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ class IdentityResource(OfProvider, Resource):
         """The attributes."""
         return schema(
             _DESCRIPTION,
-            argument("name", Text(), "The identity's name: 1 to 64 letters, digits, `.`, `_` or `-`.", required=True),
+            argument("name", "The identity's name: 1 to 64 letters, digits, `.`, `_` or `-`.", required=True),
             settings.ARGUMENTS,
             option(
-                "renew", Bool(), "Whether a new request is created when the renewal window is open. By default yes."
+                "renew", "Whether a new request is created when the renewal window is open. By default yes.", Bool()
             ),
             option(
                 "destroy_keys",
-                Bool(),
                 "Whether destroying the resource removes the identity from the store, with all its keys. By default"
                 " no: Terraform only forgets it. Takes effect once applied.",
+                Bool(),
             ),
             facts.ATTRIBUTES_OF_RESOURCE,
         )

@@ -11,7 +11,7 @@ from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.certificate import CertificateResource
 from certkit.terraform.provider.data import CsrCheckDataSource, ExpiryDataSource, IdentityDataSource
 from certkit.terraform.provider.identity import IdentityResource
-from certkit.terraform.provider.schema import Text, option, schema
+from certkit.terraform.provider.schema import option, schema
 from certkit.terraform.provider.services import Host
 
 if TYPE_CHECKING:
@@ -39,13 +39,11 @@ class CertkitProvider(Host, Provider):
             _DESCRIPTION,
             option(
                 "store",
-                Text(),
                 "Where identities are kept: `file:DIR` or `vault://MOUNT/PREFIX`. By default `CERTKIT_STORE`, else a"
                 " directory of the user's. Vault is configured by the variables that the `vault` command reads.",
             ),
             option(
                 "passphrase_file",
-                Text(),
                 "The path of a file whose first line is the passphrase of the keys in a directory. By default"
                 " `CERTKIT_PASSPHRASE`, else keys are not encrypted.",
             ),

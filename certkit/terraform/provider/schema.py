@@ -64,12 +64,21 @@ class Texts(List):
 
 
 def argument(
-    name: str, kind: TfType, description: str, *, required: bool = False, default: Any = None, fixed: bool = True
+    name: str,
+    description: str,
+    kind: TfType | None = None,
+    *,
+    required: bool = False,
+    default: Any = None,
+    fixed: bool = True,
 ) -> Attribute:
-    """Declare an argument of a resource; omitted, it stays unchanged. A `fixed` one forces a new resource."""
+    """Declare an argument of a resource, a text by default; omitted, it stays unchanged.
+
+    A `fixed` one forces a new resource.
+    """
     return Attribute(
         name,
-        kind,
+        kind or Text(),
         description,
         required=required,
         optional=not required,
@@ -79,14 +88,14 @@ def argument(
     )
 
 
-def option(name: str, kind: TfType, description: str, *, required: bool = False) -> Attribute:
+def option(name: str, description: str, kind: TfType | None = None, *, required: bool = False) -> Attribute:
     """Declare an argument that may change at any time."""
-    return Attribute(name, kind, description, required=required, optional=not required)
+    return Attribute(name, kind or Text(), description, required=required, optional=not required)
 
 
-def computed(name: str, kind: TfType, description: str) -> Attribute:
+def computed(name: str, description: str, kind: TfType | None = None) -> Attribute:
     """Declare an attribute that the provider computes."""
-    return Attribute(name, kind, description, computed=True)
+    return Attribute(name, kind or String(), description, computed=True)
 
 
 def schema(description: str, *attributes: Attribute | Iterable[Attribute]) -> Schema:
