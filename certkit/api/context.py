@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from certkit.api.following import ActivePair, Follower
+    from certkit.api.following import Follower
+    from certkit.identity.credentials import GenerationCredentials
 
 # What a client may set on a context by assignment. The order matters when it is applied to a new one: a context that
 # checks host names refuses to stop verifying.
@@ -71,7 +72,7 @@ class IdentityContext(ssl.SSLContext):
     _allow_temporary_file: bool
     _calls: dict[tuple[str, tuple[Any, ...]], None]  # what inner contexts repeat, in the order of its first use
     _lock: threading.Lock
-    _failed: ActivePair | None
+    _failed: GenerationCredentials | None
     _inner: _InnerContext | None
 
     def wrap_socket(
@@ -178,7 +179,9 @@ class IdentityContext(ssl.SSLContext):
                     inner = self._inner = self._rebuilt(inner, pair, wanted)
         return inner
 
-    def _rebuilt(self, inner: _InnerContext | None, pair: ActivePair, wanted: tuple[Any, ...]) -> _InnerContext:
+    def _rebuilt(
+        self, inner: _InnerContext | None, pair: GenerationCredentials, wanted: tuple[Any, ...]
+    ) -> _InnerContext:
         """Return a new inner context; the one in use if only the pair has changed, and it cannot be built.
 
         A client may have loaded a file of CAs that is gone by the time of a renewal. No request fails because of that.
@@ -193,7 +196,7 @@ class IdentityContext(ssl.SSLContext):
                 logging.getLogger("certkit").warning("a context of %r stays as it is: %s", self._source, error)
             return inner
 
-    def _build(self, pair: ActivePair, settings: tuple[Any, ...]) -> _InnerContext:
+    def _build(self, pair: GenerationCredentials, settings: tuple[Any, ...]) -> _InnerContext:
         """Return a new inner context.
 
         Raises:
@@ -203,11 +206,11 @@ class IdentityContext(ssl.SSLContext):
         for name, value in zip(_SETTINGS, settings, strict=False):
             if value is not None and getattr(inner, name) != value:
                 setattr(inner, name, value)
-        inner.load_verify_locations(cadata=b"".join(each.der for each in pair.anchors))
+        inner.load_verify_locations(cadata=b"".join(each.der for each in pair.anchors or ()))
         for method, arguments in settings[-1]:
             getattr(inner, method)(*arguments)
         passphrase = secrets.token_hex(32).encode()
-        data = to_pem(pair.chain) + _sealed(pair.key, passphrase)
+        data = to_pem(pair.credentials.chain) + _sealed(pair.credentials.key, passphrase)
         with _file_of(data, allow_temporary_file=self._allow_temporary_file) as path:
             try:
                 inner.load_cert_chain(path, password=lambda: passphrase)
@@ -221,7 +224,7 @@ class IdentityContext(ssl.SSLContext):
 class _InnerContext(ssl.SSLContext):
     """The context that connections are made with: never changed once it is in use."""
 
-    def __new__(cls, source: Follower, pair: ActivePair, settings: tuple[Any, ...]) -> Self:
+    def __new__(cls, source: Follower, pair: GenerationCredentials, settings: tuple[Any, ...]) -> Self:
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self.source = weakref.ref(source)
         self.pair = pair
@@ -231,7 +234,7 @@ class _InnerContext(ssl.SSLContext):
         return self
 
     source: weakref.ref[Follower]
-    pair: ActivePair
+    pair: GenerationCredentials
     settings: tuple[Any, ...]
 
     def refused(self) -> None:

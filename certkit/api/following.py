@@ -7,18 +7,17 @@ import logging
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.api.handle import in_child
 from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from certkit.api.handle import StoreHandle
+    from certkit.identity.credentials import GenerationCredentials
     from certkit.stores.base import Issued
-    from certkit.x509.certificate import Certificate
 
 logger = logging.getLogger("certkit")
 
@@ -27,20 +26,6 @@ logger = logging.getLogger("certkit")
 _LOOP_WAIT_SECONDS, THREAD_WAIT_SECONDS = 0.05, 2.0
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ActivePair:
-    """The active generation, in memory: its number, key, certificate chain (leaf first) and trust bundle.
-
-    `issued` is the stored certificate, to detect a change.
-    """
-
-    generation: str
-    key: Any = field(repr=False)
-    chain: Sequence[Certificate]
-    anchors: Sequence[Certificate]
-    issued: Issued | None = field(repr=False)
 
 
 class Follower:
@@ -58,6 +43,7 @@ class Follower:
         self.interval = interval
         self._on_error = on_error
         self.lock = threading.RLock()
+        self._issued: Issued | None = None  # the certificate of the pair, as it is stored, to detect a change
         self._pair = self._read()
         self._checked = time.monotonic()
         in_child(self, Follower._take_fresh_lock)
@@ -70,12 +56,7 @@ class Follower:
         return f"{self.name} in {self.store.uri}"
 
     def reload(self) -> bool:
-        """Read the store now. Return whether another generation, certificate or trust bundle is in use since.
-
-        Raises:
-            certkit.InputError: if the identity has no active certificate, or its key does not belong to it.
-            certkit.StoreError: if the store cannot be read.
-        """
+        """Read the store now; see `Identity.reload`."""
         with self.lock:
             before, self._checked = self._pair, time.monotonic()
             self._pair = self._read()
@@ -86,7 +67,7 @@ class Follower:
         with self.lock:
             self.store.close()
 
-    def current(self, *, may_wait: bool) -> ActivePair:
+    def current(self, *, may_wait: bool) -> GenerationCredentials:
         """Return the pair in use; if the store was not asked for `interval` seconds, it is asked first.
 
         A store that answers over the network is read in a thread of its own. Where that takes long (for an event loop,
@@ -130,24 +111,20 @@ class Follower:
         finally:
             self.lock.release()
 
-    def _read(self) -> ActivePair:
+    def _read(self) -> GenerationCredentials:
         """Read the active pair; the one in use if the store has the same."""
         from certkit.identity import credentials, overview
 
-        held: ActivePair | None = getattr(self, "_pair", None)
+        held: GenerationCredentials | None = getattr(self, "_pair", None)
         with self.store.use() as store:
             found = store.load(self.name)
-            is_same = held is not None and found.record.active == held.generation
-            if held is not None and is_same and overview.generation(found, held.generation).issued == held.issued:
+            number = found.record.active
+            issued = None if number is None else overview.generation(found, number).issued
+            if held is not None and (number, issued) == (held.generation, self._issued):
                 return held
-            shown = credentials.of_generation(store, found)
-        if not shown.anchors:
+            pair = credentials.of_generation(store, found)
+        if not pair.anchors:
             hint = f"give the partner's CA: certkit identity install {self.name} CERT --ca FILE"
             raise InputError(f"{self.name} has no trust bundle, so its partner's servers cannot be verified", hint=hint)
-        return ActivePair(
-            shown.generation,
-            shown.credentials.key,
-            shown.credentials.chain,
-            tuple(shown.anchors),
-            overview.generation(found, shown.generation).issued,
-        )
+        self._issued = issued
+        return pair

@@ -46,22 +46,22 @@ class Identity:
     @property
     def certificate(self) -> bytes:
         """The active certificate, PEM."""
-        return to_pem(self._follower.current(may_wait=True).chain[:1])
+        return to_pem(self._follower.current(may_wait=True).credentials.chain[:1])
 
     @property
     def chain(self) -> bytes:
         """The active certificate and the CAs above it that go with it, PEM."""
-        return to_pem(self._follower.current(may_wait=True).chain)
+        return to_pem(self._follower.current(may_wait=True).credentials.chain)
 
     @property
     def trust_bundle(self) -> bytes:
         """The CAs that the partner's servers are verified against, PEM."""
-        return to_pem(self._follower.current(may_wait=True).anchors)
+        return to_pem(self._follower.current(may_wait=True).anchors or ())
 
     @property
     def not_after(self) -> datetime:
         """When the active certificate expires, in UTC."""
-        return self._follower.current(may_wait=True).chain[0].dates()[1]
+        return self._follower.current(may_wait=True).credentials.chain[0].dates()[1]
 
     @property
     def generation(self) -> str:

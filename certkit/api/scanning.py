@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
 from certkit.api.handle import opener
@@ -11,8 +11,11 @@ from certkit.api.signatures import public
 from certkit.findings import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
+
+    from certkit.expiry.scan import Judge, Scan
+    from certkit.stores.opening import Opener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
         certkit.PolicyError: if there is no such policy.
     """
     from certkit.durations import Duration
-    from certkit.expiry.scan import Judge, look
-    from certkit.expiry.scan import scan as gather
-    from certkit.expiry.sources.parsing import access, parse
+    from certkit.expiry.scan import Judge
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy import catalogue
 
@@ -83,10 +84,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
     )
     judge = Judge(thresholds=thresholds, now=now or arguments.now(), leaf_only=leaf_only)
     secret = arguments.secret(passphrase)
-    with access(
-        lambda: opener(environment), store=store, passphrase=secret, now=judge.now, timeout=timeout
-    ) as access_to:
-        found = gather(look(parse(sources, access_to), judge, may_fork=False), now=judge.now)
+    found = scanned(sources, judge, lambda: opener(environment), store=store, passphrase=secret, timeout=timeout)
     for row in found.rows:
         yield ExpiryRow(
             status=row.status,
@@ -101,3 +99,12 @@ def scan(  # noqa: PLR0913  as many as the command has options
         )
     for failure in found.failures:
         yield ExpiryRow(status=Status.UNKNOWN, sources=(failure.source,), message=failure.message)
+
+
+def scanned(sources: Iterable[str], judge: Judge, opening: Callable[[], Opener], **options: Any) -> Scan:
+    """Judge the certificates in some sources in this process alone; the options are those of `access`."""
+    from certkit.expiry.scan import look, scan
+    from certkit.expiry.sources.parsing import access, parse
+
+    with access(opening, now=judge.now, **options) as access_to:
+        return scan(look(parse(sources, access_to), judge, may_fork=False), now=judge.now)

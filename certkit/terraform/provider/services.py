@@ -55,14 +55,11 @@ class Host:
 
     def look(self, source: str, judge: Judge, boundary: Boundary) -> Scan:
         """Judge the certificates of a source."""
-        from certkit.expiry.scan import look, scan
-        from certkit.expiry.sources.parsing import access, parse
+        from certkit.api.scanning import scanned
 
         known = self._known()
-        with access(
-            lambda: self._opener(boundary), store=known["uri"], passphrase=known["passphrase"], now=judge.now
-        ) as access_to:
-            return scan(look(parse([source], access_to), judge, may_fork=False), now=judge.now)
+        opening = functools.partial(self._opener, boundary)
+        return scanned([source], judge, opening, store=known["uri"], passphrase=known["passphrase"])
 
     @staticmethod
     @functools.lru_cache(maxsize=1)  # requests are answered one after the other
