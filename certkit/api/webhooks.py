@@ -188,7 +188,7 @@ def verify_webhook(
         signature: the value of the header `X-Signature-SHA256`; None if the request has none.
         environment: `sandbox` or `production`: use the key that Wise publishes for it.
         policy: use the key of this policy, such as a rehearsal's.
-        key: use this public key (PEM). Give one of the three.
+        key: use this public key (PEM or DER). Give one of the three.
 
     Raises:
         certkit.InputError: if not exactly one of the three is given, or the key cannot be read.
@@ -201,11 +201,11 @@ def verify_webhook(
         hint = "--environment sandbox, for example"
         raise InputError("give one of --environment, --policy and --key", hint=hint)
     if key is not None:
-        pem = arguments.content(key, "the key")[0]
+        data, name = arguments.content(key, "the key")
     else:
         rules = catalogue.load(policy or addresses.policy_of(environment or ""))
-        pem = rules.webhooks.signing_key.encode()
-        if not pem:
+        data, name = rules.webhooks.signing_key.encode(), f"the key of policy {rules.name}"
+        if not data:
             raise InputError(f"policy {rules.name}: it has no webhooks.signing_key", hint="give --key FILE")
-    found = deliveries.verify(body, signature or "", pem)
+    found = deliveries.verify(body, signature or "", data, name=name)
     return Report.of(None, [found])

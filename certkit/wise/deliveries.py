@@ -19,24 +19,31 @@ MAX_BODY_BYTES = 1024 * 1024
 _CHECK = "signature"
 
 
-def verify(body: bytes, signature: str, key: bytes) -> Finding:
-    """Return whether the header's value is a key's signature of the exact bytes of a body.
+def verify(body: bytes, signature: str, key: bytes, *, name: str = "the key") -> Finding:
+    """Return whether the header's value is a signature of the exact bytes of a body; messages call the key `name`.
 
     Raises:
-        InputError: if the key is not an RSA public key in PEM.
+        InputError: if the key is not an RSA public key.
     """
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+    from certkit.x509 import objects
+    from certkit.x509.items import Kind
+
+    found = objects.items(key, Kind.PUBLIC_KEY, name=name)
+    if len(found) > 1:
+        raise InputError(f"cannot read {name}: it contains {len(found)} public keys", hint="name a file with one key")
     try:
-        loaded = load_pem_public_key(key)
+        loaded = load_der_public_key(found[0].der)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError("cannot read the key: not a public key in PEM", hint="give the published key") from error
+        hint = "give the published key"
+        raise InputError(f"cannot read {name}: not a public key that can be used", hint=hint) from error
     if not isinstance(loaded, RSAPublicKey):
-        raise InputError("cannot use the key: it is not an RSA key", hint="give the published key")
+        raise InputError(f"cannot use {name}: it is not an RSA key", hint="give the published key")
     try:
         value = base64.b64decode("".join(signature.split()), validate=True)
     except (binascii.Error, ValueError):

@@ -11,6 +11,7 @@ from certkit.findings import Status
 from certkit.policy import catalogue
 from certkit.wise import deliveries
 from certkit.x509.keys import KeySpec
+from tests import pki
 
 BODY = (Path(__file__).parent / "published_delivery.json").read_bytes()
 SIGNATURE = (
@@ -56,6 +57,19 @@ def test_a_key_is_an_rsa_public_key(key):
     """Anything else is bad input."""
     with pytest.raises(InputError, match="cannot read the key"):
         deliveries.verify(BODY, SIGNATURE, key)
+
+
+def test_a_key_is_read_by_its_content():
+    """DER, and PEM with text around it, as every other input; a file of another kind is named, and what it holds."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    der = load_pem_public_key(SANDBOX).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for key in (der, b"Sandbox:\r\n" + SANDBOX.replace(b"\n", b"\r\n")):
+        assert deliveries.verify(BODY, SIGNATURE, key).status is Status.OK
+    pair = pki.root()
+    for data, kind in ((pair.key_pem, "a private key"), (pair.pem, "a certificate")):
+        with pytest.raises(InputError, match=f"cannot read wise.pem as a public key: it is {kind}"):
+            deliveries.verify(BODY, SIGNATURE, data, name="wise.pem")
 
 
 def test_what_a_rehearsal_signs_verifies():
