@@ -58,7 +58,6 @@ def _describe_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError
     """The certificates that a live host presents, described, and what went wrong."""
     from certkit.expiry.sources.base import Failure, Sighting
     from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
-    from certkit.expiry.sources.parsing import without_path
     from certkit.x509 import describe
     from certkit.x509.certificate import Certificate
     from certkit.x509.items import Kind
@@ -66,7 +65,7 @@ def _describe_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     try:
-        for found in EndpointSource((Endpoint.parse(without_path(source)),)).look():
+        for found in EndpointSource((Endpoint.parse(source),)).look():
             if isinstance(found, Sighting):
                 described += [
                     {"kind": Kind.CERTIFICATE.value, **describe.certificate(each)}

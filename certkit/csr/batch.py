@@ -93,8 +93,7 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
         request.refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)
     try:
         for entry in entries:
-            request.refuse_subject(entry.subject, policy, who=entry.name)
-            request.refuse_spec(entry.spec, policy, who=entry.name)
+            request.refuse_early(entry.subject, policy, entry.spec, who=entry.name)
     except RefusedError as error:
         error.hint = with_keys(error.hint)
         raise

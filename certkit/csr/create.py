@@ -120,13 +120,11 @@ def _create_once(
 ) -> MadeRequest:
     new_key_path = key_path if key is None else None
     require_targets(key_path, csr_path, writing, is_new_key=key is None)
-    refuse_subject(subject, policy)
+    refuse_early(subject, policy, spec)
     is_protected = writing.passphrase is not None if key is None else key.is_encrypted
     if policy.key.encrypted is Answer.YES and not is_protected:
         hint = "add --passphrase-file FILE" if key is None else "encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY"
         refuse([critical("key-file", f"{policy.title} requires a passphrase on the private key", hint)], policy)
-    if spec is not None:
-        refuse_spec(spec, policy)
     if new_key_path is not None and writing.if_absent and reading.exists(new_key_path):
         key = keyfile.existing_key(new_key_path, spec, writing.passphrase)
     old_csr = csr_path if writing.if_absent and csr_path is not None and reading.exists(csr_path) else None
@@ -199,8 +197,8 @@ def _checked(request: Csr, data: bytes, policy: Policy, facts: KeyFacts) -> Chec
     return Checked(data, request.subject.text, facts, tuple(findings))
 
 
-def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") -> None:
-    """Raise if a policy refuses a subject, or any key that certkit makes, before a key is made.
+def refuse_early(subject: SubjectOptions, policy: Policy, spec: KeySpec | None = None, *, who: str = "") -> None:
+    """Raise if a policy refuses a subject, a type of key, or any key that certkit makes, before a key is made.
 
     Raises:
         RefusedError: if it does; with the findings.
@@ -210,16 +208,9 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
     if is_empty and found[0].is_good:
         hint = "set --common-name or --organization"
         found = [critical("subject", "the subject is empty, and there is no alternative name", hint)]
+    if spec is not None:
+        found.append(check.key_finding(spec.name, spec.bits, policy.key, partner=policy.title))
     refuse([*check.hardware(policy, is_in_file=True), *found], policy, who)
-
-
-def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
-    """Raise if a policy does not accept a type of key, before one is made.
-
-    Raises:
-        RefusedError: if it does not; with the finding.
-    """
-    refuse([check.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
 
 
 def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:

@@ -96,24 +96,20 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     Raises:
         InputError: if the file exists and does not match, or cannot be written.
     """
-    if writing.if_absent and reading.exists(path):
-        return _found(path, spec, writing)
     from certkit.files import writing as files
 
-    files.require_directory(path)
-    if not writing.force:
-        files.require_absent(path)
-    key = new_key(spec or KeySpec(keys.KEY_TYPES[0]), writing.progress)
-    try:
-        kept = write_key(path, key, writing)
-    except ExistsError:
-        if not writing.if_absent:
-            raise
-        return _found(path, spec, writing)  # another process was first
-    return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
-
-
-def _found(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
+    if not (writing.if_absent and reading.exists(path)):
+        files.require_directory(path)
+        if not writing.force:
+            files.require_absent(path)
+        key = new_key(spec or KeySpec(keys.KEY_TYPES[0]), writing.progress)
+        try:
+            kept = write_key(path, key, writing)
+        except ExistsError:  # another process was first
+            if not writing.if_absent:
+                raise
+        else:
+            return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
     held = existing_key(path, spec, writing.passphrase)
     return MadeKey(False, path, keys.key_facts(held.key.public_key()), None, (held.file,))
 

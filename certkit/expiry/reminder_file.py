@@ -203,7 +203,7 @@ class ReminderFile:
 
 
 def _content(folder: Folder, path: Path) -> bytes:
-    """Return the bytes of the file, which must be certkit's; empty if it does not exist."""
+    """Return the bytes of the file, which must be that of this version or an older one; empty if it does not exist."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
             f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that you own"
@@ -215,14 +215,8 @@ def _content(folder: Folder, path: Path) -> bytes:
     content = folder.read(path.name, limit=MAX_BYTES)
     if not os.access(path, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write to it", hint="check its mode")
-    _require_own_file(content, path)
-    return content
-
-
-def _require_own_file(content: bytes, path: Path) -> None:
-    """Refuse a file that certkit did not write, or a newer version did; an empty or zeroed one (power loss) is fine."""
-    if _MAGIC.startswith(content.strip(b"\0 \r\n")):
-        return
+    if _MAGIC.startswith(content.strip(b"\0 \r\n")):  # empty or zeroed (power loss) is fine
+        return content
     if not content.startswith(_MAGIC):
         raise InputError(
             f"cannot write {path}: it is not a reminder file, so it is not replaced",
@@ -234,6 +228,7 @@ def _require_own_file(content: bytes, path: Path) -> None:
             f"cannot write {path}: it was written by a newer version of certkit",
             hint="update certkit, or remove the file",
         )
+    return content
 
 
 def _parsed(content: bytes) -> Memory:

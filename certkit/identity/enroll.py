@@ -73,9 +73,8 @@ def enroll(
         findings = tuple(replace(each, status=Status.WARNING) for each in neighbours.sharing_trust(anchors))
     if identity is None or known is None or known.is_blank:
         room = neighbours.room(now=now)  # before anything is written
-        requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
-        requests.refuse_spec(spec, policy)
+        requests.refuse_early(wanted.subject, policy, spec)
         identity = begin(store, name, replace(wanted, key_type=spec.name), known=identity)
     is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
     if is_trusting:

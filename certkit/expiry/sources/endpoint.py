@@ -23,15 +23,14 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from certkit.expiry.sources.base import Seen
-    from certkit.net.connecting import NetError
     from certkit.net.proxy import Proxies
-    from certkit.net.tls import Credentials, Presented, Verdict
+    from certkit.net.tls import Credentials, Verdict
     from certkit.x509.certificate import Certificate
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
-SCHEME = "tls://"
-DEFAULT_PORT = 443
+_SCHEME, _HTTPS = "tls://", "https://"
+_DEFAULT_PORT = 443
 
 _AT_ONCE = 256
 # Taking every answer at once would cost a tenth of the time, as the two threads would switch each time. And an
@@ -49,8 +48,8 @@ _ALIASES = {"sni": "servername"}
 
 
 def is_endpoint(text: str) -> bool:
-    """Return whether a text is meant as an endpoint: it begins with tls://, or is HOST:PORT."""
-    if text[: len(SCHEME)].lower() == SCHEME:
+    """Return whether a text is meant as an endpoint: it begins with tls:// or https://, or is HOST:PORT."""
+    if text[: len(_SCHEME)].lower() == _SCHEME or text.startswith(_HTTPS):
         return True
     match = _AUTHORITY.fullmatch(text)
     return match is not None and match[2] is not None and parse_host(match[1]) is not None
@@ -71,14 +70,18 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Return the endpoint for HOST:PORT or a tls:// address, whose default port is 443.
+        """Return the endpoint for HOST:PORT, or for a tls:// or https:// address, whose default port is 443.
 
-        The server name to send (RFC 6066 section 3) is the host, unless that is an IP address, and
-        may be chosen with `servername` (or `sni`); an empty one sends no name.
+        The server name to send (RFC 6066 section 3) is the host, unless that is an IP address, and may be chosen with
+        `servername` (or `sni`) in a tls:// address; an empty one sends no name. The path of an https:// address does
+        not count.
 
         Raises:
             InputError: if the text is not an endpoint.
         """
+        if text.startswith(_HTTPS):
+            authority = re.split("[/?#]", text.removeprefix(_HTTPS), maxsplit=1)[0]
+            text = f"{_SCHEME}{authority}" + ("" if re.search(r":\d+$", authority) else f":{_DEFAULT_PORT}")
         try:
             return cls(*_parse(text), text=text)
         except ValueError as error:
@@ -99,7 +102,7 @@ def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
             raise ValueError(f"starttls must be one of {', '.join(Starttls)}")
         protocol = Starttls(wanted.lower())
     if port is None:
-        port = protocol.port if protocol else DEFAULT_PORT
+        port = protocol.port if protocol else _DEFAULT_PORT
     if not 0 < port < 1 << 16:
         raise ValueError("invalid port")
     name = server_name(host)
@@ -116,14 +119,14 @@ def _split(text: str) -> tuple[str, int | None, str]:
     scheme, authority, path, query, fragment = match.groups() if match else (None, "", "", None, None)
     authority_match = _AUTHORITY.fullmatch(authority)
     host = parse_host(authority_match[1]) if authority_match else None
-    if scheme is not None and f"{scheme}://".lower() != SCHEME:
-        raise ValueError(f"{scheme!r} is not supported, only {SCHEME}")
+    if scheme is not None and f"{scheme}://".lower() != _SCHEME:
+        raise ValueError(f"{scheme!r} is not supported, only {_SCHEME}")
     if "@" in authority:
         raise ValueError("it contains a user name")
     if path.strip("/") or len(path) > 1 or fragment is not None:
         raise ValueError("unexpected text after the port")
     if scheme is None and (path or query is not None):
-        raise ValueError(f"only {SCHEME} addresses have options")
+        raise ValueError(f"only {_SCHEME} addresses have options")
     if authority_match is None or host is None:
         raise ValueError("invalid host or port")
     if scheme is None and authority_match[2] is None:
@@ -181,8 +184,7 @@ class EndpointSource:
             verdict = None
             if self.client is not None and self.now is not None:
                 verdict = trusting(endpoint.server_name or endpoint.host, anchors, at=self.now)
-            answer = await _ask(endpoint, settings, verdict, proxies, self.timeout)
-            return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _sightings(text, answer)]
+            return await _ask(endpoint, list(dict.fromkeys(texts[endpoint])), settings, verdict, proxies, self.timeout)
 
         for found in _ask_all(list(texts), ask):
             yield from found
@@ -190,13 +192,15 @@ class EndpointSource:
 
 async def _ask(
     endpoint: Endpoint,
+    texts: Sequence[str],
     settings: SSL.Context,
     verdict: Verdict | None,
     proxies: Proxies,
     timeout: float,  # noqa: ASYNC109
-) -> Presented | NetError:
+) -> list[Seen]:
+    """Return what a server presents, for each spelling of its address."""
     try:
-        return await tls.look(
+        answer = await tls.look(
             endpoint.host,
             endpoint.port,
             settings=settings,
@@ -207,21 +211,15 @@ async def _ask(
             through=proxies.towards(Address("https", endpoint.host, endpoint.port, "/")),
         )
     except connecting.NetError as error:
-        return error
+        return [Failure(text, error.message, error.hint, Reason(error.trouble.value)) for text in texts]
     except InputError as error:  # the proxy's address
         message = f"cannot connect to {endpoint}: {error.message}"
-        return connecting.NetError(message, hint=error.hint, trouble=connecting.NetTrouble.CONNECTION_FAILED)
-
-
-def _sightings(text: str, answer: Presented | NetError) -> Iterator[Seen]:
-    if isinstance(answer, connecting.NetError):
-        yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
-        return
-    if answer.chain:
-        yield Sighting(text, answer.chain)
+        return [Failure(text, message, error.hint, Reason.CONNECTION_FAILED) for text in texts]
+    hint = "examine the server with openssl s_client"
+    found: list[Seen] = [Sighting(text, answer.chain) for text in texts if answer.chain]
     for problem in answer.unreadable:
-        message = f"cannot read {text}: {problem}"
-        yield Failure(text, message, "examine the server with openssl s_client", Reason.DECODE_FAILED)
+        found += [Failure(text, f"cannot read {text}: {problem}", hint, Reason.DECODE_FAILED) for text in texts]
+    return found
 
 
 def _ask_all(endpoints: Sequence[Endpoint], ask: Ask) -> Iterator[list[Seen]]:

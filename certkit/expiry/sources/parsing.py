@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _STDIN = "-"
-_VAULT, _IDENTITY, _HTTPS = "vault://", "identity:", "https://"
+_VAULT, _IDENTITY = "vault://", "identity:"
 # A host name without a port.
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.?")
 
@@ -95,7 +95,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
             if is_live(reference):
                 from certkit.expiry.sources.endpoint import Endpoint
 
-                endpoints.append(Endpoint.parse(without_path(reference)))
+                endpoints.append(Endpoint.parse(reference))
             else:
                 yield from _sources(reference, access, budget)
         except InputError as error:
@@ -130,20 +130,11 @@ def is_live(reference: str) -> bool:
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
 
-    return reference.startswith(("tls://", _HTTPS)) or is_endpoint(reference)
-
-
-def without_path(reference: str) -> str:
-    """Return `tls://HOST:PORT` for an https:// address, and any other source unchanged."""
-    if not reference.startswith(_HTTPS):
-        return reference
-    authority = re.split("[/?#]", reference.removeprefix(_HTTPS), maxsplit=1)[0]
-    has_port = re.search(r":\d+$", authority) is not None
-    return f"tls://{authority}" if has_port else f"tls://{authority}:443"
+    return is_endpoint(reference)
 
 
 def _is_pattern(reference: str) -> bool:
-    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", _HTTPS, "["))
+    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", "https://", "["))
 
 
 def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[Source]:

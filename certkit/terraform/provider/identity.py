@@ -61,7 +61,7 @@ class IdentityResource(OfProvider, Resource):
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
         """Refuse what `enroll` would refuse, if everything is known already."""
-        from certkit.csr.create import refuse_spec, refuse_subject
+        from certkit.csr.create import refuse_early
         from certkit.identity import enroll
         from certkit.policy import catalogue
         from certkit.x509.keys import KeySpec
@@ -76,9 +76,8 @@ class IdentityResource(OfProvider, Resource):
             wanted = settings.settings_of(config)
             policy = catalogue.load(wanted.policy)
             enroll.require_probe(wanted.probe, policy)
-            refuse_subject(wanted.subject, policy)
-            if wanted.key_type:
-                refuse_spec(KeySpec.parse(wanted.key_type), policy)
+            spec = KeySpec.parse(wanted.key_type) if wanted.key_type else None
+            refuse_early(wanted.subject, policy, spec)
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         """Enroll, and have an automatic issuer sign; an existing identity with the same arguments is adopted."""

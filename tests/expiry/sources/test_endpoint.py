@@ -78,6 +78,22 @@ def test_endpoints(text, host, port, server_name, starttls):
 
 
 @pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("https://example.com", "tls://example.com:443"),
+        ("https://example.com:8443/path?starttls=smtp#top", "tls://example.com:8443"),
+        ("https://[::1]/", "tls://[::1]:443"),
+    ],
+)
+def test_the_host_of_an_address(text, same):
+    """The path and the rest do not count."""
+    endpoint = Endpoint.parse(text)
+    assert endpoint == Endpoint.parse(same)
+    assert str(endpoint) == same
+    assert is_endpoint(text)
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("example.com", "the port is missing"),
@@ -98,7 +114,7 @@ def test_endpoints(text, host, port, server_name, starttls):
         ("tls://example.com/path", "unexpected text after the port"),
         ("tls://example.com//", "unexpected text after the port"),
         ("tls://example.com#top", "unexpected text after the port"),
-        ("https://example.com/", "'https' is not supported, only tls://"),
+        ("http://example.com/", "'http' is not supported, only tls://"),
         ("example.com:443?starttls=smtp", "only tls:// addresses have options"),
         ("tls://example.com?starttls=ftp", "starttls must be one of smtp, imap, pop3, ldap, postgres, mysql"),
         ("tls://example.com?startls=smtp", "unknown option 'startls'"),
