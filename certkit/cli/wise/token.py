@@ -58,6 +58,8 @@ _identity_option = click.option(
     shell_complete=complete_identities,
     help="Identity that keeps the token.",
 )
+_FILE = inputs.FileName()
+_timeout_option = functools.cache(functools.partial(inputs.timeout_option, "Total time allowed per request."))
 _profile_option = click.option("--profile", "profile_id", metavar="ID", help="Profile id, if the identity has several.")
 
 
@@ -74,7 +76,7 @@ def _calling_wise(command: Callable[..., int], *, hidden: bool = False, prompts:
     same options `hidden`, so that scripts can use one set for all of them.
     """
     option = functools.partial(click.option, hidden=hidden)
-    file_option = functools.partial(option, type=inputs.FileName())
+    file_option = functools.partial(option, type=_FILE)
 
     @option("--client-id", metavar="ID", help="Client id in this environment.")
     @file_option("--client-secret-file", metavar="FILE", help="Read the client secret from this file's first line.")
@@ -87,7 +89,7 @@ def _calling_wise(command: Callable[..., int], *, hidden: bool = False, prompts:
         metavar="FILE|DIR|system",
         help="CAs to trust for the server.  [default: the identity's, or the system's]",
     )
-    @inputs.timeout_option("Total time allowed per request.", hidden=hidden)
+    @_timeout_option(hidden=hidden)
     @in_identities
     @functools.wraps(command)
     def wrapped(  # noqa: PLR0913  the options above
