@@ -225,8 +225,8 @@ class Staging:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def open(self) -> None:
-        """Make the temporary directory, unless it exists.
+    def open(self) -> Folder:
+        """Return the temporary directory, made unless it exists.
 
         Raises:
             InputError: if it cannot be made.
@@ -235,6 +235,7 @@ class Staging:
             beside = self._held.enter_context(_Batch.open(self._target.parent if self._is_new else self._target))
             beside.sweep(self._target.name)
             self._staged = self._held.enter_context(beside.staged(self._target.name, Access()))
+        return self._staged
 
     def write(self, name: str, content: Content) -> None:
         """Write one file, not yet synced; safe in a forked child, if `open` was called before.
@@ -242,9 +243,7 @@ class Staging:
         Raises:
             InputError: if it cannot be written.
         """
-        self.open()
-        assert self._staged is not None  # noqa: S101  open() saw to it
-        self._staged.write(name, content, sync=False)
+        self.open().write(name, content, sync=False)
 
     def publish(self) -> None:
         """Sync everything and move it into place; nothing to do if nothing was written.

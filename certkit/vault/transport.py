@@ -14,7 +14,7 @@ import re
 import string
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -79,6 +79,17 @@ class VaultAnswer:
         return self.status < 400
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server, its proxy, its name in messages, and the connections to it that are not in use."""
+
+    address: Address
+    origin: str
+    through: Proxy | None
+    place: str
+    idle: deque[Connection] = field(default_factory=deque)
+
+
 class Transport:
     """Connections to one server and those it redirects to; for any number of threads."""
 
@@ -87,15 +98,22 @@ class Transport:
         self.token: Secret | None = settings.token
         self.before_request: Callable[[], None] = lambda: None
         self._settings = settings
-        self._home = settings.server
-        self._idle: defaultdict[str, deque[Connection]] = defaultdict(deque)
-        self._proxies: dict[str, Proxy | None] = {}
+        self._servers: dict[str, _Server] = {}
+        self._home = self._server(settings.server)
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._index = ""  # the state that our latest write reached
         # `once` is for writes that must not happen twice, `again` for everything else.
         self.once = self.client(may_repeat=False)
         self.again = self.client(may_repeat=True)
+
+    def _server(self, where: Address) -> _Server:
+        """Return the server at an address; to find its proxy for each request would cost a tenth of that."""
+        origin = where.origin
+        if origin in self._servers:
+            return self._servers[origin]
+        place = f"{origin}, to which {self._home.origin} redirects" if self._servers else origin
+        return self._servers.setdefault(origin, _Server(where, origin, self._settings.proxies.towards(where), place))
 
     def client(self, *, may_repeat: bool) -> Any:
         """Return hvac's client over this transport; nothing is None that hvac would look up in the environment."""
@@ -161,13 +179,12 @@ class Transport:
     def begin(self, request: VaultRequest) -> Connection | None:
         """Send a read whose answer `send` will wait for; return None where that is not possible."""
         deadline = Deadline.after(self._settings.timeout)
-        where = replace(self._home, target=request.target)
         try:
-            connected = self._connection(where, deadline)
+            connected = self._connection(self._home, deadline)
         except VaultError:
             return None
         try:
-            self._put(request, where, connected, deadline)
+            self._put(request, self._home, request.target, connected, deadline)
         except OSError:
             connected.hang_up()
             return None
@@ -177,86 +194,76 @@ class Transport:
         self, request: VaultRequest, deadline: Deadline, begun: Connection | None
     ) -> tuple[VaultAnswer | VaultError, bool]:
         """Return the outcome of a request, and whether another server was asked before the one that responded."""
-        where = replace(self._home, target=request.target)
+        server, target = self._home, request.target
         was_passed_on = False
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                status, headers, body = self._exchange(where, request, deadline, begun)
+                status, headers, body = self._exchange(request, server, target, deadline, begun)
                 if status not in _REDIRECTS:
                     self._note(headers.get("x-vault-index", ""))
-                    return _understood(status, headers, body, where.origin, request.secrets), was_passed_on
+                    return _understood(status, headers, body, server.origin, request.secrets), was_passed_on
                 was_passed_on, begun = True, None
-                where = _redirected(headers.get("location", ""), where)
+                there = _redirected(headers.get("location", ""), replace(server.address, target=target))
+                server, target = self._server(there), there.target
         except VaultError as error:
             return error, was_passed_on
-        return _astray(where, "too many redirects"), was_passed_on
+        return _astray(server.origin, "too many redirects"), was_passed_on
 
     def _exchange(
-        self, where: Address, request: VaultRequest, deadline: Deadline, begun: Connection | None
+        self, request: VaultRequest, server: _Server, target: str, deadline: Deadline, begun: Connection | None
     ) -> tuple[int, dict[str, str], bytes]:
-        connected = begun or self._connection(where, deadline)
+        connected = begun or self._connection(server, deadline)
         try:
             if begun is None:
-                self._put(request, where, connected, deadline)
+                self._put(request, server, target, connected, deadline)
             answer = connected.answer(deadline)
         except BaseException as error:
             connected.hang_up()
             if isinstance(error, connection.FAILURES):
-                place = self._place(where)
-                raise connection.explained(error, place=place, seconds=deadline.seconds, was_sent=True) from error
+                seconds = deadline.seconds
+                raise connection.explained(error, place=server.place, seconds=seconds, was_sent=True) from error
             raise
-        through = self._through(where)
-        if through and answer[0] == 407 and not where.is_secure:
+        if server.through and answer[0] == 407 and not server.address.is_secure:
             connected.hang_up()
-            refusal = through.refusal(answer[0])
-            message = f"cannot reach {self._place(where)}: {refusal.message}"
+            refusal = server.through.refusal(answer[0])
+            message = f"cannot reach {server.place}: {refusal.message}"
             raise VaultError(message, hint=refusal.hint, kind=Kind.CONNECTION)
         # Unsolicited data would be taken for the response to the next request.
         if connected.is_connected:
-            self._idle[where.origin].append(connected)
+            server.idle.append(connected)
         else:
             connected.hang_up()
         return answer
 
-    def _put(self, request: VaultRequest, where: Address, connected: Connection, deadline: Deadline) -> None:
-        headers, target = {"Host": where.authority, **request.headers}, where.target
-        through = self._through(where)
-        if through and not where.is_secure:
+    def _put(
+        self, request: VaultRequest, server: _Server, target: str, connected: Connection, deadline: Deadline
+    ) -> None:
+        headers = {"Host": server.address.authority, **request.headers}
+        if server.through and not server.address.is_secure:
             # A proxy is asked for the whole URL, unless it only passes on what is encrypted (RFC 9112 section 3.2.2).
-            headers, target = {**headers, **through.headers}, where.origin + target
+            headers, target = {**headers, **server.through.headers}, server.origin + target
         connected.ask(request.method, target, headers=headers, body=request.body, deadline=deadline)
 
-    def _through(self, where: Address) -> Proxy | None:
-        """Return the proxy for a server, which is found once: that costs a tenth of a request."""
-        if where.origin not in self._proxies:
-            self._proxies[where.origin] = self._settings.proxies.towards(where)
-        return self._proxies[where.origin]
-
-    def _place(self, where: Address) -> str:
-        home = self._home.origin
-        return home if where.origin == home else f"{where.origin}, to which {home} redirects"
-
-    def _connection(self, where: Address, deadline: Deadline) -> Connection:
-        idle = self._idle[where.origin]
+    def _connection(self, server: _Server, deadline: Deadline) -> Connection:
         with contextlib.suppress(IndexError):  # raised also where another thread was faster
-            while kept := idle.pop():
+            while kept := server.idle.pop():
                 if kept.is_connected:  # neither closed by the server meanwhile, nor with something to read
                     return kept
                 kept.hang_up()
-        through = self._through(where)
+        is_secure, through = server.address.is_secure, server.through
         with self._lock:
-            if where.is_secure and self._context is None:
+            if is_secure and self._context is None:
                 self._context = connection.tls_context(self._settings.tls)
         try:
             return connection.connect(
-                where,
+                server.address,
                 through=through,
-                context=self._context if where.is_secure else None,
+                context=self._context if is_secure else None,
                 server_name=self._settings.tls.server_name,
                 deadline=deadline,
             )
         except (InputError, *connection.FAILURES) as error:
-            place = self._place(where)
+            place = server.place
             if through and not isinstance(error, proxy.ProxyError):
                 place += f" through the proxy {through}"
             raise connection.explained(error, place=place, seconds=deadline.seconds, was_sent=False) from error
@@ -275,9 +282,9 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for idle in list(self._idle.values()):
-            while idle:
-                idle.pop().hang_up()
+        for server in list(self._servers.values()):
+            while server.idle:
+                server.idle.pop().hang_up()
 
 
 class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
@@ -400,19 +407,19 @@ def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> 
 def _redirected(location: str, where: Address) -> Address:
     """Return the target of a redirect; method, body and token are kept, as in Vault's own client."""
     if not location:
-        raise _astray(where, "it has no location")
+        raise _astray(where.origin, "it has no location")
     try:
         there = Address.parse(location if "://" in location else urljoin(where.origin + where.target, location))
     except InputError as error:
-        raise _astray(where, error.message) from None
+        raise _astray(where.origin, error.message) from None
     if where.is_secure and not there.is_secure:
-        raise _astray(where, f"{there.origin} does not use TLS")
+        raise _astray(where.origin, f"{there.origin} does not use TLS")
     return there
 
 
-def _astray(where: Address, why: str) -> VaultError:
+def _astray(origin: str, why: str) -> VaultError:
     return VaultError(
-        f"cannot follow the redirect from {where.origin}: {why}",
+        f"cannot follow the redirect from {origin}: {why}",
         hint="check VAULT_ADDR, and the server's api_addr",
         kind=Kind.REDIRECT,
     )
