@@ -437,7 +437,7 @@ class Folder:
         """Make a new directory in this one, which appears whole and synced when the block ends, or not at all."""
         # The caller holds the lock. A rename replaces a foreign directory only if it is empty.
         if self.has(name):
-            raise self._conflict("cannot write", self.path / name)
+            raise self._failure("cannot write", self.path / name, FileExistsError())
         with self.staged(name, access) as folder:
             yield folder
             folder.sync()
@@ -528,8 +528,6 @@ class Folder:
     def _translated(self, what: str, name: str | None = None) -> Iterator[None]:
         try:
             yield
-        except FileExistsError as error:
-            raise self._conflict(what, self.path / (name or "")) from error
         except InputError as error:
             if isinstance(error, (self.error, UnsafeDirectoryError)):
                 raise
@@ -548,11 +546,9 @@ class Folder:
             return False
 
     @classmethod
-    def _conflict(cls, what: str, path: Path) -> InputError:
-        return cls.conflict(f"{what} {path}: it already exists", hint=cls.conflict_hint)
-
-    @classmethod
     def _failure(cls, what: str, path: Path, error: Exception) -> InputError:
+        if isinstance(error, FileExistsError):
+            return cls.conflict(f"{what} {path}: it already exists", hint=cls.conflict_hint)
         found = reading.failure(what, path, error)
         return cls.error(found.message, hint=found.hint)
 

@@ -27,8 +27,6 @@ MAX_THREADS = 512
 SocketAddress = tuple[int, tuple[Any, ...]]
 
 _NAME_HINT = "check the host name, and that this machine can resolve it"
-_CONNECT_HINT = "check the host and the port, and that this machine can reach it"
-_TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
 
 
 class NetTrouble(StrEnum):
@@ -112,9 +110,11 @@ async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
         is_late = isinstance(error, TimeoutError)
         if error.errno is None:
             unit = "second" if deadline.seconds == 1 else "seconds"
-            words, hint = f"no response within {deadline.seconds:g} {unit} ({doing})", _TIMEOUT_HINT
+            words = f"no response within {deadline.seconds:g} {unit} ({doing})"
+            hint = "check the host and the port, or allow more time with --timeout"
         else:
-            words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
+            words = os.strerror(error.errno).lower()
+            hint = "check the host and the port, and that this machine can reach it"
         trouble = NetTrouble.TIMED_OUT if is_late else NetTrouble.CONNECTION_FAILED
         raise NetError(words, hint=hint, trouble=trouble) from error
 

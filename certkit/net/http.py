@@ -14,26 +14,13 @@ from certkit.findings import Status
 from certkit.net import connecting, tls
 from certkit.net.address import Address, server_name
 from certkit.net.proxy import Proxy, choose, reach
-from certkit.net.wire import AnswerError, Exchange, HttpAnswer, HttpRequest, NoAnswerError, Plain
+from certkit.net.wire import Exchange, HttpAnswer, HttpRequest, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from certkit.x509.certificate import Certificate
-
-__all__ = [
-    "TIMEOUT_SECONDS",
-    "Address",
-    "AnswerError",
-    "HttpAnswer",
-    "HttpError",
-    "HttpRequest",
-    "NoAnswerError",
-    "exchange",
-    "post",
-    "send",
-]
 
 TIMEOUT_SECONDS = connecting.TIMEOUT_SECONDS
 

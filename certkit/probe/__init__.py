@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
-from certkit.net import connecting, http, tls
+from certkit.net import connecting, http, tls, wire
 from certkit.net import proxy as proxies
-from certkit.net.address import server_name, with_port
+from certkit.net.address import Address, server_name, with_port
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
 from certkit.verify import anchors as known
@@ -47,7 +47,7 @@ class Probe:
     none. `http_status` is that of a complete response.
     """
 
-    target: http.Address
+    target: Address
     subject: str | None
     findings: tuple[Finding, ...]
     tls_version: str | None = None
@@ -80,14 +80,14 @@ class Probe:
         return found if first is None else replace(found, message=first.message, hint=first.hint)
 
 
-def target(text: str) -> http.Address:
+def target(text: str) -> Address:
     """Return what to probe: an https URL, or HOST[:PORT].
 
     Raises:
         InputError: if the text is neither.
     """
     try:
-        found = http.Address.parse(text if "://" in text else f"https://{text}{'' if '/' in text else '/'}")
+        found = Address.parse(text if "://" in text else f"https://{text}{'' if '/' in text else '/'}")
     except InputError as error:
         raise InputError(f"cannot probe: {error.message}", hint=_TARGET_HINT) from error
     if not found.is_secure:
@@ -107,7 +107,7 @@ def url_of(policy: Policy) -> str:
 
 
 def probe(
-    where: http.Address,
+    where: Address,
     *,
     credentials: tls.Credentials,
     anchors: Sequence[Certificate] | None,
@@ -132,7 +132,7 @@ def probe(
         if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):  # RFC 6750 section 2.1
             raise InputError("the token is malformed", hint="put the access token alone on one line")
         headers["Authorization"] = f"Bearer {token.reveal().decode('ascii')}"
-    client, request = ClientSide(credentials.chain, now), http.HttpRequest(method="GET", url="", headers=headers)
+    client, request = ClientSide(credentials.chain, now), wire.HttpRequest(method="GET", url="", headers=headers)
     probing = _Probing(where, client, request, proxies.choose(where, proxy), anchors, addresses)
     connecting.run(probing.run(tls.strict_context(credentials), timeout))
     return probing.result()
@@ -146,9 +146,9 @@ _TARGET_HINT = "give https://HOST/PATH or HOST[:PORT]"
 class _Probing:
     """A probe in progress, and its findings by check."""
 
-    where: http.Address
+    where: Address
     client: ClientSide
-    request: http.HttpRequest
+    request: wire.HttpRequest
     proxy: proxies.Proxy | None
     anchors: Sequence[Certificate] | None
     addresses: Hosts | None
@@ -264,7 +264,7 @@ class _Probing:
             await channel.settle(deadline=deadline)
             async with connecting.step("the answer", deadline):
                 answer = await exchange.run(channel)
-        except (tls.HandshakeEndedError, http.NoAnswerError) as error:
+        except (tls.HandshakeEndedError, wire.NoAnswerError) as error:
             client = self._client(channel)
             self._add(judge.ended(error, client))
             if not client.asks:

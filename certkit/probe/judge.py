@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from certkit.net.connecting import NetError
-    from certkit.net.http import HttpAnswer
+    from certkit.net.wire import HttpAnswer
     from certkit.policy.rules import Hosts
     from certkit.x509.certificate import Certificate
     from certkit.x509.directory_name import Name

@@ -246,7 +246,7 @@ def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -
 
 def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
     if isinstance(error, ssl.SSLError):
-        return _untrusted(error) if isinstance(error, ssl.SSLCertVerificationError) else _tls_failure(error)
+        return _tls_failure(error)
     trouble = getattr(error, "trouble", None)
     if isinstance(error, proxy.ProxyError):
         is_late = trouble is connecting.NetTrouble.TIMED_OUT
@@ -274,19 +274,17 @@ def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
     return why, "check VAULT_ADDR, and that the server is running", Kind.CONNECTION
 
 
-def _untrusted(error: ssl.SSLCertVerificationError) -> tuple[str, str, Kind]:
-    why = error.verify_message.lower().rstrip(".")
-    if error.verify_code in _WRONG_NAME:
-        hint = "set VAULT_TLS_SERVER_NAME to a name in the certificate, or VAULT_ADDR to the right host"
-        return f"its certificate is for another name: {why}", hint, Kind.TLS_WRONG_NAME
-    if error.verify_code in _OUT_OF_DATE:
-        hint = "renew the server's certificate, or check the clock of this machine"
-        return f"its certificate {_OUT_OF_DATE[error.verify_code]}", hint, Kind.TLS
-    hint = "set VAULT_CACERT to the certificate of the server's CA"
-    return f"its certificate is not trusted: {why}", hint, Kind.TLS_UNTRUSTED
-
-
 def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Kind]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.lower().rstrip(".")
+        if error.verify_code in _WRONG_NAME:
+            hint = "set VAULT_TLS_SERVER_NAME to a name in the certificate, or VAULT_ADDR to the right host"
+            return f"its certificate is for another name: {why}", hint, Kind.TLS_WRONG_NAME
+        if error.verify_code in _OUT_OF_DATE:
+            hint = "renew the server's certificate, or check the clock of this machine"
+            return f"its certificate {_OUT_OF_DATE[error.verify_code]}", hint, Kind.TLS
+        hint = "set VAULT_CACERT to the certificate of the server's CA"
+        return f"its certificate is not trusted: {why}", hint, Kind.TLS_UNTRUSTED
     reason = _reason(error)
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
         return f"the server does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS

@@ -16,7 +16,7 @@ from certkit.errors import CertkitError, InputError
 from certkit.files import reading
 from certkit.findings import Status, critical, ok, skipped, unknown, warning
 from certkit.identity import install, limits, overview
-from certkit.net import http
+from certkit.net import http, wire
 from certkit.policy import catalogue
 from certkit.stores.record import require_name
 from certkit.verify import Question
@@ -236,7 +236,7 @@ def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
     if not url:
         return unknown("fallback", f"policy {one.policy.name} has no plain host", "set hosts.api")
     try:
-        answer = http.send(http.HttpRequest(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
+        answer = http.send(wire.HttpRequest(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
     except http.HttpError as error:
         return warning("fallback", f"the plain host cannot be reached: {error.message}", error.hint)
     where = urlsplit(url).netloc

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from certkit.errors import InputError, RefusedError
-from certkit.net import http
+from certkit.net import http, wire
 from certkit.net.connecting import NetError
 from certkit.probe import judge
 from certkit.secret import Secret
@@ -131,9 +131,9 @@ def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> Tok
     raise oauth_answers.refusal(answer, question, where=where, has_certificate=has_certificate, hidden=hidden)
 
 
-def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> http.HttpAnswer:
+def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> wire.HttpAnswer:
     """Send the request; repeat it a few times after a temporary failure if repeating does no harm."""
-    request = http.HttpRequest(
+    request = wire.HttpRequest(
         method="POST",
         url=endpoint.url,
         headers={
@@ -155,7 +155,7 @@ def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest) -> 
                 where = urlsplit(endpoint.url).netloc
                 raise RefusedError(f"{where} refused: {judge.rejection(error.alert)}", hint=CERTIFICATE_HINT) from error
             # Repeating the request would not make the server trusted.
-            may_pass = isinstance(error.__cause__, NetError | http.AnswerError)
+            may_pass = isinstance(error.__cause__, NetError | wire.AnswerError)
             if wait is None or not may_pass or not (question.is_repeatable or not error.is_sent):
                 if error.is_sent:
                     raise UncertainError(error.message, hint=f"{error.hint}; {question.doubt}") from error

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from certkit.net.http import HttpAnswer
+    from certkit.net.wire import HttpAnswer
 
 _LONGEST_SECONDS = 10**10
 # The assumed lifetime of a token if the response has none; Wise documents twelve hours.

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
-from certkit.net import http
-from certkit.net.address import ip
+from certkit.net import http, wire
+from certkit.net.address import Address, ip
 from certkit.net.tls import Credentials, HandshakeEndedError
 from certkit.printable import brief, printable
 from certkit.wise.oauth_answers import rate_limited, trace_of
@@ -106,7 +106,7 @@ def require_url(url: str) -> str:
     hint = "give, for example, https://hooks.partner.example/wise"
     if not url.lower().startswith("https://"):
         raise InputError(f"not an https:// URL: {printable(url[:200])!r}", hint=hint)
-    http.Address.parse(url)
+    Address.parse(url)
     return url
 
 
@@ -143,9 +143,9 @@ def check(
         InputError: if the text is not a URL, or the server cannot be reached or is not trusted.
     """
     require_url(url)
-    request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
+    request = wire.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
     # For each try the response, or the alert that ended the handshake, empty if it gave no reason.
-    found: list[http.HttpAnswer | str] = []
+    found: list[wire.HttpAnswer | str] = []
     for shown in (None, _self_signed(now)):
         try:
             found.append(http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout))
@@ -162,7 +162,7 @@ def check(
     ]
 
 
-def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = False) -> Finding:
+def _judged(what: str, found: wire.HttpAnswer | str, *, may_be_vague: bool = False) -> Finding:
     hint = "have the server verify client certificates; `certkit wise ca` shows how with nginx"
     if isinstance(found, str):
         if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
@@ -200,9 +200,9 @@ def _self_signed(now: datetime) -> Credentials:
     return Credentials(key, (Certificate.parse(own),))
 
 
-def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer:
+def _post(api: Api, path: str, body: bytes, *, now: datetime) -> wire.HttpAnswer:
     token = api.token.reveal().decode("ascii")
-    request = http.HttpRequest(
+    request = wire.HttpRequest(
         method="POST",
         url=api.url + path,
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},

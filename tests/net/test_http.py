@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 
-from certkit.net import http, tls
+from certkit.net import http, tls, wire
 from tests import pki, tls_servers
 from tests.odd_http import odd_server, reply
 
@@ -19,7 +19,7 @@ SAN = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipa
 
 def get(url, **options):
     """The answer to a GET."""
-    return http.send(http.HttpRequest(method="GET", url=url, headers=options.pop("headers", {})), now=NOW, **options)
+    return http.send(wire.HttpRequest(method="GET", url=url, headers=options.pop("headers", {})), now=NOW, **options)
 
 
 def failure(url, **options):
@@ -32,7 +32,7 @@ def failure(url, **options):
 def test_what_is_asked_and_answered():
     """Method, path, headers and body go out; status, headers and body come back."""
     with odd_server(reply(201, {"a": 1}, X_Thing="one")) as server:
-        request = http.HttpRequest(method="POST", url=f"{server.address}/a?b=c", headers={"X-Mine": "1"}, body=b"abc")
+        request = wire.HttpRequest(method="POST", url=f"{server.address}/a?b=c", headers={"X-Mine": "1"}, body=b"abc")
         answer = http.send(request, now=NOW)
     assert (answer.status, answer.body, answer.headers["x-thing"]) == (201, b'{"a": 1}', "one")
     [asked] = server.asked
@@ -41,7 +41,7 @@ def test_what_is_asked_and_answered():
 
 def test_secrets_stay_out_of_sight():
     """Headers, bodies and queries are not printed, not even where a header is malformed."""
-    request = http.HttpRequest(method="GET", url="http://h/", headers={"Authorization": "s3cret"}, body=b"s3cret")
+    request = wire.HttpRequest(method="GET", url="http://h/", headers={"Authorization": "s3cret"}, body=b"s3cret")
     assert "s3cret" not in repr(request)
     with odd_server(reply(200)) as server:
         message, is_sent = failure(f"{server.address}/?q=s3cret", headers={"A": "s3cret\n"})

@@ -10,7 +10,7 @@ from cryptography import x509
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure
 from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
-from certkit.net import http
+from certkit.net import http, wire
 from certkit.net.address import Address
 from certkit.net.proxy import Proxies
 from certkit.secret import Secret
@@ -155,7 +155,7 @@ def server(root, tmp_path):
 
 def send(port, root):
     """A request, as for tokens and webhooks."""
-    request = http.HttpRequest(method="GET", url=f"https://localhost:{port}/")
+    request = wire.HttpRequest(method="GET", url=f"https://localhost:{port}/")
     return http.send(request, now=datetime.now(UTC), anchors=[root.value]).body
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from certkit.errors import InputError
-from certkit.net import connecting, http, tls
+from certkit.net import connecting, tls, wire
 from certkit.policy import catalogue
 from certkit.probe import judge, target
 from certkit.probe import probe as probed
@@ -316,8 +316,8 @@ def test_an_address_without_client_certificates(late, root, client):
 def test_where_a_later_request_could_not_be_answered(root, client):
     """The verdict is unknown then, so the probe guard refuses to activate."""
     side = judge.ClientSide((client.value,), NOW, is_sure=False)
-    answer = http.HttpAnswer(status=200, headers={}, body=b"")
-    refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
+    answer = wire.HttpAnswer(status=200, headers={}, body=b"")
+    refusal = wire.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
     for found in (
         judge.from_response(answer, side),
         judge.from_response(refusal, judge.ClientSide((client.value,), NOW)),
@@ -450,7 +450,7 @@ def test_an_expired_certificate_is_renewed(root):
 def refusal(chain, accepts=(), there=None):
     """Return the reason and hint for an HTTP refusal that gives no reason."""
     headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-    answer = http.HttpAnswer(status=495, headers=headers, body=b"")
+    answer = wire.HttpAnswer(status=495, headers=headers, body=b"")
     found = judge.from_response(answer, judge.ClientSide(chain, NOW, accepts, asks=True))
     return f"{found.message.removeprefix('refused: HTTP 495, the gateway rejected the certificate')} -> {found.hint}"
 
