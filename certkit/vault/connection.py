@@ -33,6 +33,8 @@ _PORTION_BYTES = 64 * 1024
 # X509_V_ERR_... of OpenSSL's x509_vfy.h.
 _WRONG_NAME = frozenset({62, 64})
 _NOT_HTTP = ("the response is not valid HTTP", "check VAULT_ADDR: should it be https://?", Kind.NOT_VAULT)
+# The alerts that refuse a client's certificate (RFC 8446 section 6.2); after any other, the server may have acted.
+_REFUSES_CLIENT = re.compile("ALERT_(?:.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|DECRYPT_ERROR)")
 _OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
 
 
@@ -239,8 +241,8 @@ def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -
     if kind is Kind.CONNECTION and was_sent and place.startswith("https:"):
         # In TLS 1.3 a server refuses a client after the handshake, and its alert may be lost in a reset.
         hint += "; it may require another client certificate (VAULT_CLIENT_CERT)"
-    # An alert after the handshake refuses the client certificate: the server has not acted upon the request.
-    was_sent = was_sent and not (isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""))
+    # Such an alert after the handshake refuses the client certificate: the server has not acted upon the request.
+    was_sent = was_sent and not (isinstance(error, ssl.SSLError) and _REFUSES_CLIENT.search(error.reason or ""))
     return VaultError(f"cannot reach {place}: {why}", hint=hint, kind=kind, was_sent=was_sent)
 
 

@@ -14,8 +14,11 @@ from cryptography import x509
 
 from certkit.errors import InputError
 from certkit.net.proxy import Proxies
-from certkit.vault.errors import Kind, VaultError
-from certkit.vault.settings import Login
+from certkit.secret import Secret
+from certkit.vault import connection
+from certkit.vault.errors import Kind, UncertainWrite, VaultError
+from certkit.vault.kv import Kv
+from certkit.vault.settings import Login, Tls, VaultSettings
 from tests import pki
 from tests.conftest import openssl
 
@@ -101,6 +104,81 @@ def test_without_a_client_certificate_the_refusal_is_explained(connect, openbao_
     error = failure(lambda: connect(settings).token())
     assert error.message.startswith(f"cannot reach {openbao_tls.strict_address}: ")
     assert error.kind in {Kind.TLS, Kind.CONNECTION}
+
+
+@contextlib.contextmanager
+def alerting_server(pair, folder, version):
+    """A server that reads a request, and ends the connection by an alert: what comes next it cannot decrypt."""
+    certificate, key = pair.write(folder, "alerting")
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(certificate, key)
+    settings.minimum_version = settings.maximum_version = version
+
+    def serve():
+        connected, _ = listener.accept()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = settings.wrap_bio(incoming, outgoing, server_side=True)
+        request = b""
+        with connected:
+            while not request.endswith(b"}"):
+                try:
+                    tls.do_handshake()
+                    request += tls.read(65536)
+                except ssl.SSLWantReadError:
+                    connected.sendall(outgoing.read())
+                    incoming.write(connected.recv(65536))
+            incoming.write(b"\x17\x03\x03\x00\x30" + bytes(48))
+            with contextlib.suppress(ssl.SSLError):
+                tls.read(1)
+            connected.sendall(outgoing.read())
+            connected.shutdown(socket.SHUT_WR)
+            connected.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", str(certificate)
+        thread.join(5)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_an_alert_after_a_write_leaves_its_outcome_open(connect, tmp_path, version):
+    """The server may have acted upon the request before something went wrong with the connection."""
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    begin, end = datetime.now(UTC) - pki.DAY, datetime.now(UTC) + pki.YEAR
+    pair = pki.root().issue(begin=begin, end=end, extensions=[pki.SERVER, address])
+    with alerting_server(pair, tmp_path, version) as (where, ca_file):
+        settings = VaultSettings(address=where, token=Secret(b"s.token"), tls=Tls(ca_file=ca_file), timeout=5)
+        with pytest.raises(UncertainWrite, match=r"rejected the TLS connection: .*alert bad record mac"):
+            Kv(connect(settings).transport, "secret").write("a", {"b": "c"})
+
+
+@pytest.mark.parametrize(
+    ("alert", "was_sent"),
+    [
+        ("SSLV3_ALERT_BAD_CERTIFICATE", False),
+        ("SSLV3_ALERT_CERTIFICATE_REVOKED", False),
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", False),
+        ("SSLV3_ALERT_CERTIFICATE_UNKNOWN", False),
+        ("SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", False),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", False),
+        ("TLSV1_ALERT_UNKNOWN_CA", False),
+        ("TLSV1_ALERT_ACCESS_DENIED", False),
+        ("TLSV1_ALERT_DECRYPT_ERROR", False),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", False),
+        ("TLSV1_ALERT_INTERNAL_ERROR", True),
+        ("TLSV1_ALERT_USER_CANCELLED", True),
+        ("SSLV3_ALERT_UNEXPECTED_MESSAGE", True),
+        ("SSLV3_ALERT_BAD_RECORD_MAC", True),
+        ("TLSV1_ALERT_RECORD_OVERFLOW", True),
+    ],
+)
+def test_only_an_alert_about_the_client_says_that_nothing_was_done(alert, was_sent):
+    """By OpenSSL's names of all alerts that can come after the handshake."""
+    error = ssl.SSLError(1, alert)
+    error.reason = alert
+    explained = connection.explained(error, place="https://vault", seconds=1, was_sent=True)
+    assert (explained.was_sent, explained.kind) == (was_sent, Kind.TLS)
 
 
 def test_the_login_by_certificate_works(connect, openbao_tls, client_pair):
