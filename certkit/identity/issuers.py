@@ -140,7 +140,6 @@ class Command:
 
     arguments: Sequence[str]
     variables: Mapping[str, str]
-    timeout: float | None = None
 
     def issue(self, csr: bytes) -> IssuerAnswer:
         """Return what the program prints for a CSR (PEM).
@@ -150,8 +149,7 @@ class Command:
         """
         from certkit.identity import hooks
 
-        timeout = hooks.TIMEOUT_SECONDS if self.timeout is None else self.timeout
-        answer = hooks.ask(self.arguments, csr, self.variables, timeout=timeout, limit=MAX_ANSWER_BYTES)
+        answer = hooks.ask(self.arguments, csr, self.variables, timeout=hooks.TIMEOUT_SECONDS, limit=MAX_ANSWER_BYTES)
         return IssuerAnswer(certificates=answer)
 
 

@@ -143,11 +143,6 @@ def _elsewhere(name: str) -> SealedError:
     return SealedError(f"cannot read {name}: it is sealed in another way than the store was opened with", hint=OPENING)
 
 
-def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:
-    """Return a private key (PEM) in the form that a store keeps."""
-    return key_pem if wrapping is None else Secret(wrapping.seal(key_pem))
-
-
 def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
     """Return the private key (PEM) from stored data, sealed or not; `name` is its source for messages.
 

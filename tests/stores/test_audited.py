@@ -130,6 +130,7 @@ def test_a_log_is_bounded(audited):
     """The latest events stay; in Vault an entry stays until an operator removes it."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     event = Event(time=AT, who="alice@host", what="looked at")
-    audited.change("acme", lambda record: record.logged(*[event] * MAX_EVENTS))
-    assert log(audited)[-MAX_EVENTS:] == [("looked at", None)] * MAX_EVENTS
+    audited.change("acme", lambda record: replace(record, log=(event,) * MAX_EVENTS, names={"0001": "x"}))
+    audited.change("acme", lambda record: record.discard("0001"))
+    assert log(audited)[-MAX_EVENTS:] == [*[("looked at", None)] * (MAX_EVENTS - 1), ("discarded", "0001")]
     assert len(log(audited)) == MAX_EVENTS or audited.uri.startswith("vault:")

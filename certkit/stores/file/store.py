@@ -26,6 +26,7 @@ from certkit.errors import ConflictError, StoreError
 from certkit.files import reading
 from certkit.files.folder import temporary_name
 from certkit.files.owners import DEFAULT_TRUST, Trust
+from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import (
     AbsentError,
@@ -53,13 +54,12 @@ from certkit.stores.file import (
 from certkit.stores.file.identity import StoreFolder
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
 from certkit.stores.record import FINGERPRINT
-from certkit.stores.sealing import seal, unseal
+from certkit.stores.sealing import unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from certkit.files.content import Access
-    from certkit.secret import Secret
     from certkit.stores.base import Edit, Issued
     from certkit.stores.record import Journal, Record
     from certkit.stores.sealing import Wrapping
@@ -182,7 +182,7 @@ class FileStore(Store):
     ) -> StoredIdentity:
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
-        known, kept = self._loaded(known), seal(key, self.wrapping)
+        known, kept = self._loaded(known), key if self.wrapping is None else Secret(self.wrapping.seal(key))
         with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
