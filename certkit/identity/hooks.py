@@ -33,13 +33,12 @@ class HookError(RefusedError):
 def run(program: Program, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
     """Run a program; its output goes to standard error.
 
-    `variables` is its whole environment, apart from its own variables. After `timeout` seconds it is ended, with all
-    its child processes; what it leaves running when it ends by itself, such as a server, goes on.
+    `variables` is its whole environment. After `timeout` seconds it is ended, with all its child processes; what it
+    leaves running when it ends by itself, such as a server, goes on.
 
     Raises:
         HookError: if it cannot be run, ends with a code other than 0, or takes too long.
     """
-    variables = {**program.variables, **variables}
     what = f"hook failed: {program}"
     with _running(what, program.arguments, variables, timeout=timeout, stdin=subprocess.DEVNULL, stdout=2):
         pass
@@ -139,14 +138,14 @@ def notify(
 ) -> None:
     """Run programs, one after the other, with variables about a generation in addition to their environment.
 
-    The variables have certkit's names and certbot's, and never a secret. `changed` is whether anything was done before.
+    The variables have certkit's names and certbot's, and never a secret; a program's own take the place of those of
+    every program (`environment`). `changed` is whether anything was done before.
 
     Raises:
         HookError: if a program failed; the remaining ones are not run.
     """
     key = "CERTKIT_KEY_PATH" if where.is_directory else "CERTKIT_KEY_REFERENCE"
     variables = {
-        **environment,
         "CERTKIT_NAME": name,
         "CERTKIT_LINEAGE": where.lineage,
         "RENEWED_LINEAGE": where.lineage,
@@ -157,4 +156,4 @@ def notify(
     }
     with after(changed):
         for program in programs:
-            run(program, variables)
+            run(program, {**environment, **program.variables, **variables})

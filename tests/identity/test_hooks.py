@@ -11,6 +11,7 @@ import pytest
 from certkit.identity import hooks
 from certkit.identity.hooks import HookError
 from certkit.identity.programs import Program
+from certkit.stores.base import Location
 
 PATH = {"PATH": os.defpath}
 
@@ -145,3 +146,12 @@ def test_what_a_hook_leaves_running(tmp_path, script):
         assert lives(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_the_variables_of_an_entry(tmp_path, script):
+    """Take the place of those of every program, as for an issuer, but not of those about the generation."""
+    program = Program((str(script('echo "$PATH $CERTKIT_NAME $OWN" >"$OUT"')),), {"PATH": "/own", "CERTKIT_NAME": "x"})
+    environment = {"PATH": "/usr/bin", "OUT": str(tmp_path / "out"), "OWN": "y"}
+    where = Location(lineage="", key="", certificate="", fullchain="", ca="", is_directory=True)
+    hooks.notify([program], environment, name="acme", certificate=None, where=where, changed=True)
+    assert (tmp_path / "out").read_text() == "/own acme y\n"
