@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import functools
 import re
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -268,9 +267,9 @@ def key_store(data: bytes) -> Iterator[bytes | None]:
     for _ in range(count):
         kind = reader.number()
         reader.text()
-        reader.skip(8)
+        reader.take(8)
         if kind == 1:
-            reader.skip(reader.number())
+            reader.take(reader.number())
             yield None
             for _ in range(min(reader.number(), _MAX_ENTRIES)):
                 yield reader.certificate(version)
@@ -291,32 +290,30 @@ class _Reader:
     def __init__(self, data: bytes, at: int) -> None:
         self._data, self._at = data, at
 
-    def skip(self, count: int) -> bytes:
-        """Return the next bytes, and move past them.
+    def take(self, count: int) -> bytes:
+        """Return the next bytes.
 
         Raises:
             InputError: if fewer bytes are left.
         """
-        end = self._at + count
-        if end > len(self._data):
+        start, self._at = self._at, self._at + count
+        if self._at > len(self._data):
             raise InputError("the Java key store is cut off", hint="get a new copy from its source")
-        taken = self._data[self._at : end]
-        self._at = end
-        return taken
+        return self._data[start : self._at]
 
-    def number(self) -> int:
-        """Return a number of four bytes."""
-        return int(struct.unpack(">I", self.skip(4))[0])
+    def number(self, size: int = 4) -> int:
+        """Return a number of so many bytes."""
+        return int.from_bytes(self.take(size))
 
     def text(self) -> bytes:
         """Return a text with its length in two bytes."""
-        return self.skip(int(struct.unpack(">H", self.skip(2))[0]))
+        return self.take(self.number(2))
 
     def certificate(self, version: int) -> bytes:
         """Return a certificate; version 2 names its kind."""
         if version == 2:
             self.text()
-        return self.skip(self.number())
+        return self.take(self.number())
 
 
 def plain_base64(data: bytes) -> bytes | None:

@@ -169,18 +169,30 @@ def oid(data: bytes, node: Node) -> str:
     Raises:
         DerError: if it is empty, cut off or padded (X.690 section 8.19).
     """
-    return _oid(data[node[2] : node[3]])
+    return object_identifier(data[node[2] : node[3]])
 
 
 @functools.lru_cache(maxsize=512)
-def _oid(value: bytes) -> str:
+def object_identifier(value: bytes) -> str:
+    """Return the dotted form of an object identifier's value.
+
+    Raises:
+        DerError: if it is empty, cut off or padded (X.690 section 8.19), or longer than 128 bytes.
+    """
     if not value or value[-1] & 0x80:
         raise DerError("an object identifier that is empty or cut off (X.690 section 8.19)")
     if value[0] == 0x80 or re.search(rb"[\x00-\x7f]\x80", value):
         raise DerError("an object identifier with padding (X.690 section 8.19.2)")
     if len(value) > _MAX_OID_BYTES:
         raise DerError("an object identifier of more than 128 bytes")
-    return object_identifier(value)
+    arcs, arc = [], 0
+    for octet in value:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
 
 def require_value(data: bytes, node: Node, depth: int = _MAX_DEPTH) -> None:
@@ -281,18 +293,6 @@ def sequence(*parts: bytes) -> bytes:
 def integer_of(value: int) -> bytes:
     """A natural number as an INTEGER in DER."""
     return encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
-
-
-def object_identifier(value: bytes) -> str:
-    """An object identifier's value in its dotted form (X.690 section 8.19)."""
-    arcs, arc = [], 0
-    for octet in value:
-        arc = arc << 7 | octet & 0x7F
-        if not octet & 0x80:
-            arcs.append(arc)
-            arc = 0
-    first = min(arcs[0] // 40, 2) if arcs else 0
-    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]])) if arcs else ""
 
 
 def is_pkcs12(data: bytes) -> bool:

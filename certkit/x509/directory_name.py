@@ -18,25 +18,16 @@ _SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", _UNIQUE_IDENTIFIER: "x500Uniq
 _EMPTY = b"\x30\x00"
 _SEQUENCE, _SET, _OID, _BIT_STRING = 0x30, 0x31, 0x06, 0x03
 _UTF8, _NUMERIC, _PRINTABLE, _T61, _IA5, _VISIBLE, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E
-_CODECS = {
-    _UTF8: "utf-8",
-    _NUMERIC: "ascii",
-    _PRINTABLE: "ascii",
-    _IA5: "ascii",
-    _VISIBLE: "ascii",
-    _T61: "latin-1",
-    _UNIVERSAL: "utf-32-be",
-    _BMP: "utf-16-be",
-}
-_STRING_NAMES = {
-    _UTF8: "UTF8String",
-    _NUMERIC: "NumericString",
-    _PRINTABLE: "PrintableString",
-    _IA5: "IA5String",
-    _VISIBLE: "VisibleString",
-    _T61: "T61String",
-    _UNIVERSAL: "UniversalString",
-    _BMP: "BMPString",
+# The strings, with their codecs and names.
+_STRINGS = {
+    _UTF8: ("utf-8", "UTF8String"),
+    _NUMERIC: ("ascii", "NumericString"),
+    _PRINTABLE: ("ascii", "PrintableString"),
+    _IA5: ("ascii", "IA5String"),
+    _VISIBLE: ("ascii", "VisibleString"),
+    _T61: ("latin-1", "T61String"),
+    _UNIVERSAL: ("utf-32-be", "UniversalString"),
+    _BMP: ("utf-16-be", "BMPString"),
 }
 _PRINTABLE_ONLY = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
 _NUMERIC_ONLY = re.compile(r"[0-9 ]*")
@@ -221,13 +212,12 @@ def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
     tag, at, start, end = node
     value = data[start:end]
     raw = data[at:end]
-    codec = _CODECS.get(tag)
     shown = _SHOWN_NAMES.get(oid, oid)
-    if codec is None:
+    if tag not in _STRINGS:
         tlv.require_value(data, node)
         is_identifier = oid == _UNIQUE_IDENTIFIER and tag == _BIT_STRING
         return AttributeValue(oid, None, raw, "" if is_identifier else f"{shown} is not a string")
-    kind = _STRING_NAMES[tag]
+    codec, kind = _STRINGS[tag]
     # No attribute is a VisibleString (RFC 5280 appendix A.1, DirectoryString).
     problem = f"{shown} is a {kind}" if tag == _VISIBLE else ""
     try:

@@ -72,8 +72,7 @@ class SubjectOptions:
             for each in given:
                 if each not in known and not (what == "extended key usage" and types.OID.fullmatch(each)):
                     raise InputError(f"unknown {what} {printable(each)!r}", hint=f"known: {', '.join(known)}")
-        is_complete = bool(self.psd2_role) == bool(self.psd2_authority) == bool(self.psd2_authority_id)
-        if not is_complete or bool(self.psd2_role) != bool(self.psd2_authority):
+        if not bool(self.psd2_role) == bool(self.psd2_authority) == bool(self.psd2_authority_id):
             hint = "give --psd2-role, --psd2-authority and --psd2-authority-id together"
             raise InputError("a PSD2 statement needs roles, the authority and its id", hint=hint)
         for text in (self.psd2_authority, self.psd2_authority_id):
