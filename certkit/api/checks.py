@@ -297,7 +297,7 @@ def probe(  # noqa: PLR0913  as many as the command has options
 
 
 @public
-def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
+def inspect(data: Data, *, passphrase: Passphrase | None = None) -> list[dict[str, Any]]:
     """Describe every object in the data, as `certkit inspect --json` does.
 
     Raises:

@@ -202,7 +202,8 @@ class IdentityContext(ssl.SSLContext):
         Raises:
             InputError: if the key does not belong to the certificate, or no file in memory can be made.
         """
-        inner = _InnerContext(self._source, pair, settings)
+        inner = _InnerContext(ssl.PROTOCOL_TLS_CLIENT)
+        inner.source, inner.pair, inner.settings = weakref.ref(self._source), pair, settings
         for name, value in zip(_SETTINGS, settings, strict=False):
             if value is not None and getattr(inner, name) != value:
                 setattr(inner, name, value)
@@ -219,44 +220,6 @@ class IdentityContext(ssl.SSLContext):
                 reason = error.reason or "OpenSSL cannot read them"  # Python has no reason where PEM cannot be read
                 raise InputError(f"cannot use the active key and certificate: {reason}", hint=hint) from error
         return inner
-
-
-class _InnerContext(ssl.SSLContext):
-    """The context that connections are made with: never changed once it is in use."""
-
-    def __new__(cls, source: Follower, pair: GenerationCredentials, settings: tuple[Any, ...]) -> Self:
-        self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
-        self.source = weakref.ref(source)
-        self.pair = pair
-        self.settings = settings
-        self.sslsocket_class = _Socket
-        self.sslobject_class = _Object
-        return self
-
-    source: weakref.ref[Follower]
-    pair: GenerationCredentials
-    settings: tuple[Any, ...]
-
-    def refused(self) -> None:
-        """Notify the source that a server refused the certificate."""
-        source = self.source()
-        if source is not None:
-            source.refused()
-
-    @contextlib.contextmanager
-    def reporting(self, *, is_new: bool) -> Iterator[None]:
-        """Report a refusal: an alert, and for a new connection also its end.
-
-        In TLS 1.3 a server refuses the certificate once the client has finished its handshake. The alert is there at
-        the first read; but a client that writes a request first may find the connection closed and never read it.
-        """
-        try:
-            yield
-        except OSError as error:
-            ends = isinstance(error, ssl.SSLEOFError | ConnectionError)
-            if "ALERT" in (getattr(error, "reason", None) or "") or (is_new and ends):
-                self.refused()
-            raise
 
 
 class _Socket(ssl.SSLSocket):
@@ -294,6 +257,37 @@ class _Object(ssl.SSLObject):
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
         with self.context.reporting(is_new=False):
             return super().read(len, buffer)
+
+
+class _InnerContext(ssl.SSLContext):
+    """The context that connections are made with: never changed once it is in use."""
+
+    source: weakref.ref[Follower]
+    pair: GenerationCredentials
+    settings: tuple[Any, ...]
+    sslsocket_class = _Socket
+    sslobject_class = _Object
+
+    def refused(self) -> None:
+        """Notify the source that a server refused the certificate."""
+        source = self.source()
+        if source is not None:
+            source.refused()
+
+    @contextlib.contextmanager
+    def reporting(self, *, is_new: bool) -> Iterator[None]:
+        """Report a refusal: an alert, and for a new connection also its end.
+
+        In TLS 1.3 a server refuses the certificate once the client has finished its handshake. The alert is there at
+        the first read; but a client that writes a request first may find the connection closed and never read it.
+        """
+        try:
+            yield
+        except OSError as error:
+            ends = isinstance(error, ssl.SSLEOFError | ConnectionError)
+            if "ALERT" in (getattr(error, "reason", None) or "") or (is_new and ends):
+                self.refused()
+            raise
 
 
 def _sealed(key: Any, passphrase: bytes) -> bytes:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from certkit.api.arguments import Passphrase
     from certkit.expiry.scan import Judge, Scan
     from certkit.stores.opening import Opener
 
@@ -47,7 +48,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
     policy: str = "general",
     leaf_only: bool = False,
     store: str | None = None,
-    passphrase: str | bytes | None = None,
+    passphrase: Passphrase | None = None,
     timeout: float = arguments.TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
     now: datetime | None = None,

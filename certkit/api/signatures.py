@@ -60,7 +60,6 @@ _TESTS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
         "a path: text without NUL characters, or a pathlib.Path",
         "",
     ),
-    "str | bytes": (_is_secret, "text or bytes", "text that UTF-8 can encode"),
     "Passphrase": (_is_secret, "text or bytes", "text that UTF-8 can encode"),
     "Passphrase | Callable[[], Passphrase | None]": (
         lambda value: _is_secret(value) or callable(value),
