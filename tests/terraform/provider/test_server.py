@@ -32,6 +32,13 @@ def started(tmp_path, *command):
     return process, process.stdout.readline().decode().strip().split("|")
 
 
+def test_it_starts_without_the_command_line():
+    """Terraform starts it several times for each command, so it imports nothing that only commands need."""
+    script = "import sys; from certkit.terraform.provider import main, provider, server; print('click' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"False\n"
+
+
 def test_it_says_where_it_is(program, tmp_path):
     """The line of go-plugin; the socket is in a directory that no other user may enter, and ends with the process."""
     process, line = started(tmp_path, program)
