@@ -16,7 +16,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from certkit.errors import InputError, UnsafeDirectoryError
 from certkit.files.folder import Folder
@@ -70,24 +70,15 @@ class HostConfiguration:
         """The owners whose directories are safe on this host."""
         return Trust(self.safe_directories)
 
-    def issuer(self, name: str, *, identity: str) -> ConfiguredProgram:
-        """Return the issuer of that name, for an identity that may use it.
+    def entry(self, kind: Literal["issuer", "hook"], name: str, *, identity: str) -> ConfiguredProgram:
+        """Return the issuer or hook of that name, for an identity that may use it.
 
         Raises:
-            InputError: if there is no such issuer, the identity may not use it, or a file is unsafe.
+            InputError: if there is none, the identity may not use it, or a file is unsafe.
         """
-        return self._entry("issuer", self.issuers, name, identity)
-
-    def hook(self, name: str, *, identity: str) -> ConfiguredProgram:
-        """Return the hook of that name, as `issuer` does."""
-        return self._entry("hook", self.hooks, name, identity)
-
-    def _entry(
-        self, kind: str, entries: Mapping[str, ConfiguredProgram], name: str, identity: str
-    ) -> ConfiguredProgram:
         for fault in self.faults:
             raise fault
-        found = entries.get(name)
+        found = (self.issuers if kind == "issuer" else self.hooks).get(name)
         if found is None:
             raise InputError(
                 f"no {kind} {name!r} in the host configuration",

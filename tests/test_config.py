@@ -51,7 +51,7 @@ def test_a_file_that_others_may_write(tmp_path, mode):
     config = load({}, named=tmp_path / "user.toml", host_file=tmp_path / "absent")
     assert config.hooks == {}
     with pytest.raises(InputError, match=f"other users can write to {tmp_path}/user.toml"):
-        config.hook("reload", identity="acme")
+        config.entry("hook", "reload", identity="acme")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -71,7 +71,7 @@ def test_a_home_of_another_user(tmp_path, monkeypatch):
     assert "permission denied" in fault.message
     assert "set HOME" in fault.hint
     with pytest.raises(InputError, match="permission denied"):
-        config.hook("reload", identity="acme")
+        config.entry("hook", "reload", identity="acme")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from certkit.config import ConfiguredProgram, HostConfiguration
+    from certkit.config import HostConfiguration
     from certkit.files.owners import Trust
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,10 +65,10 @@ class Programs:
         Raises:
             InputError: if the program may not run here.
         """
-        entries, find = (self.host.issuers, self.host.issuer) if kind == "issuer" else (self.host.hooks, self.host.hook)
+        entries = self.host.issuers if kind == "issuer" else self.host.hooks
         is_entry = text in entries or (not is_path(text) and (self.own is None or not _found(text)))
         if is_entry:
-            return self._entry(find(text, identity=identity))
+            return self._entry(kind, text, identity)
         if self.own is None:
             message = f"cannot run {text!r} for identity {identity!r}: a record in Vault must not contain a path"
             raise InputError(message, hint=f"define it as [{kind}s.NAME] in the host configuration, and use NAME")
@@ -85,13 +85,13 @@ class Programs:
             InputError: if there is no hook of that name.
         """
         if text in self.host.hooks:
-            return self._entry(self.host.hook(text, identity=identity))
+            return self._entry("hook", text, identity)
         if is_path(text):
             return Program(absolute(text))
         import shutil  # imports every way to compress
 
         found = shutil.which(text, path=self.environment.get("PATH"))
-        return Program((os.path.abspath(found),)) if found else self._entry(self.host.hook(text, identity=identity))
+        return Program((os.path.abspath(found),)) if found else self._entry("hook", text, identity)
 
     def deploy_d(self, directory: Path) -> list[Program]:
         """Return the programs of a directory of hooks, sorted by name; none if there is no such directory.
@@ -106,7 +106,8 @@ class Programs:
             require_unchangeable(path, self.host.trust)
         return [Program((os.path.abspath(path),)) for path in found]
 
-    def _entry(self, entry: ConfiguredProgram) -> Program:
+    def _entry(self, kind: Literal["issuer", "hook"], name: str, identity: str) -> Program:
+        entry = self.host.entry(kind, name, identity=identity)
         return Program(entry.command, self._some(entry.environment))
 
     def _some(self, names: Iterable[str]) -> dict[str, str]:
