@@ -6,7 +6,6 @@
     │   ├── PassphraseError   a passphrase is missing or wrong
     │   ├── PolicyError       a policy file that cannot be used
     │   ├── UnsafeDirectoryError  a directory or program that others may change
-    │   ├── UnsupportedSystemError  an operating system that lacks what the work needs (Windows)
     │   └── StoreError        a store that cannot be read or written (`certkit.stores.base` has its kinds)
     └── RefusedError        understood, and refused: a policy or a check says no
 
@@ -87,10 +86,6 @@ class PolicyError(InputError):
 
 class UnsafeDirectoryError(InputError):
     """A directory, or a program in it, that belongs to another user or that others may change."""
-
-
-class UnsupportedSystemError(InputError):
-    """An operating system without POSIX file permissions and descriptors: Windows."""
 
 
 class StoreError(InputError):

@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.errors import UnsafeDirectoryError, UnsupportedSystemError
+from certkit.errors import InputError, UnsafeDirectoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Everything that writes, or uses a store, gets here: without these, no key could be protected from other users.
 if not hasattr(os, "O_DIRECTORY"):
-    raise UnsupportedSystemError(
+    raise InputError(
         "this needs Linux or macOS: Windows has no POSIX file permissions to keep keys private",
         hint="run it in WSL or in certkit's container; on Windows, csr check, inspect, verify, expiry and policy list, "
         "show, validate and which read files and print to standard output",
