@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.shared.commands import certkit
+from certkit.cli.shared.commands import LazyGroup, certkit
 from certkit.cli.shared.hints import with_store
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.printable import printable, sentences
@@ -101,6 +101,13 @@ def _usage(error: click.ClickException) -> InputError:
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
     about = where.removeprefix("certkit").lstrip()
     hint = f"did you mean {suggestion}" if is_suggested else f"see `{where} --help`"
+    if (
+        isinstance(error, click.NoSuchOption)
+        and error.ctx is not None
+        and isinstance(error.ctx.command, LazyGroup)
+        and error.ctx.command.takes_below(error.option_name, error.ctx)
+    ):
+        hint = f"options follow the command: {where} COMMAND {error.option_name}"
     return InputError(f"{about and about + ': '}{message[:1].lower()}{message[1:].rstrip('.')}", hint=hint)
 
 

@@ -257,6 +257,15 @@ def test_help_is_a_command_too(certkit, words, first):
         ),
         (["frobnicate"], "certkit: error: no such command 'frobnicate'. See `certkit --help`"),
         (
+            ["--json", "expiry", "x.pem"],
+            "certkit: error: no such option '--json'. Options follow the command: certkit COMMAND --json",
+        ),
+        (
+            ["csr", "-q", "check"],
+            "certkit: error: csr: no such option '-q'. Options follow the command: certkit csr COMMAND -q",
+        ),
+        (["--versoin"], "certkit: error: no such option '--versoin'. Did you mean '--version'?"),
+        (
             ["csr", "check", "--plicy", "x"],
             "certkit: error: csr check: no such option '--plicy'. Did you mean '--policy'?",
         ),

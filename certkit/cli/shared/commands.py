@@ -99,6 +99,17 @@ class LazyGroup(click.Group):
             if isinstance(command, LazyGroup):
                 yield from (f"{each} {path}" for path in command.paths_to(name, ctx))
 
+    def takes_below(self, option: str, ctx: click.Context) -> bool:
+        """Return whether a command below the group has an option of this name; imports all of them."""
+        for name in self.lazy:
+            command = self.get_command(ctx, name)
+            if isinstance(command, LazyGroup):
+                if command.takes_below(option, ctx):
+                    return True
+            elif command is not None and any(option in each.opts for each in command.params):
+                return True
+        return False
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from their one-line help texts, without importing them."""
         with formatter.section("Commands"):
