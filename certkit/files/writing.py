@@ -206,7 +206,8 @@ class Staging:
     """Many new files for one directory: written to a temporary one, synced once, moved into place.
 
     A new directory (mode 0700, for it holds keys) appears with all of them in it or not at all; in an existing one, no
-    file is overwritten. Leaving the context without `publish` leaves nothing behind.
+    file is overwritten. Leaving the context without `publish` leaves nothing behind. Every method raises InputError if
+    something cannot be written.
 
         with Staging(directory) as staging:
             staging.write("a.key", Secret(b"..."))
@@ -226,11 +227,7 @@ class Staging:
         self._held.close()
 
     def open(self) -> Folder:
-        """Return the temporary directory, made unless it exists.
-
-        Raises:
-            InputError: if it cannot be made.
-        """
+        """Return the temporary directory, made unless it exists."""
         if self._staged is None:
             beside = self._held.enter_context(_Batch.open(self._target.parent if self._is_new else self._target))
             beside.sweep(self._target.name)
@@ -238,19 +235,11 @@ class Staging:
         return self._staged
 
     def write(self, name: str, content: Content) -> None:
-        """Write one file, not yet synced; safe in a forked child, if `open` was called before.
-
-        Raises:
-            InputError: if it cannot be written.
-        """
+        """Write one file, not yet synced; safe in a forked child, if `open` was called before."""
         self.open().write(name, content, sync=False)
 
     def publish(self) -> None:
-        """Sync everything and move it into place; nothing to do if nothing was written.
-
-        Raises:
-            InputError: if a name is taken, or something cannot be written; none of these files remains.
-        """
+        """Sync everything and move it into place, or nothing if a name is taken."""
         if self._staged is None:
             return
         # One request for everything: syncing each file takes a thousand times as long.

@@ -42,7 +42,8 @@ class TooLargeError(Exception):
     """An answer is larger than any that Vault would send."""
 
 
-# The exceptions that a request may raise; `explained` says what they mean.
+# What a request may raise where the connection breaks, the time is over, or the answer is not HTTP or is too large;
+# `explained` tells them apart.
 FAILURES = (OSError, HTTPError, http.client.HTTPException, TooLargeError)
 
 
@@ -105,7 +106,7 @@ _LENGTH = re.compile(r"[0-9]{1,12}")
 
 
 class Connection(HTTPConnection):
-    """A connection to a server, for one request at a time."""
+    """A connection to a server, for one request at a time; its methods may raise `FAILURES`."""
 
     debuglevel = 0  # http.client would print the token
     auto_open = 0  # it would reconnect by itself, bypassing proxy and TLS
@@ -117,22 +118,12 @@ class Connection(HTTPConnection):
         self.sock = self._bounded
 
     def ask(self, method: str, url: str, *, headers: dict[str, str], body: bytes | None, deadline: Deadline) -> None:
-        """Send a request.
-
-        Raises:
-            OSError: if the connection breaks, or the time is over.
-        """
+        """Send a request."""
         self._bounded.deadline = deadline
         self.request(method, url, body, headers, preload_content=False, decode_content=False)
 
     def answer(self, deadline: Deadline) -> tuple[int, dict[str, str], bytes]:
-        """Wait for the answer to the request that was sent; return status, headers (in lower case) and body.
-
-        Raises:
-            OSError, HTTPError, http.client.HTTPException: if the connection breaks, the answer is not HTTP, or the
-                time is over.
-            TooLargeError: if the answer is too large.
-        """
+        """Wait for the answer to the request that was sent; return status, headers (in lower case) and body."""
         self._bounded.deadline, self._bounded.bytes_left = deadline, MAX_ANSWER_BYTES
         response = self.getresponse()
         if int(response.headers.get("content-length", 0)) > MAX_ANSWER_BYTES:

@@ -211,29 +211,29 @@ def _credentials(variables: _Variables, home: Path) -> tuple[Secret | None, Logi
 
 def _login(method: str, variables: _Variables) -> Login:
     role, file = variables.get("AUTH_ROLE"), variables.get("AUTH_JWT_FILE")
-    named_by = variables.spelt("AUTH_JWT_FILE")
-    given: dict[str, str | Secret | None]
+    given: str | Secret | None
+    fields: dict[str, str | Secret | None] = {"role": role}
     if method == "approle":
-        role_id, secret_id = variables.secret("ROLE_ID"), variables.secret("SECRET_ID")
-        missing, hint = "" if role_id else "a role id", "set VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"
-        given = {"role_id": role_id, "secret_id": secret_id}
+        given, what, hint = variables.secret("ROLE_ID"), "a role id", "set VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"
+        fields = {"role_id": given, "secret_id": variables.secret("SECRET_ID")}
     elif method == "jwt":
-        missing, hint = "" if file else "a JSON web token", "set VAULT_AUTH_JWT_FILE"
-        given = {"jwt": _secret_file(file, named_by) if file else None, "role": role}
+        given, what, hint = file, "a JSON web token", "set VAULT_AUTH_JWT_FILE"
     elif method == "kubernetes":
-        missing, hint = "" if role else "a role", "set VAULT_AUTH_ROLE"
-        given = {"jwt": _secret_file(file or _KUBERNETES_TOKEN, named_by) if role else None, "role": role}
+        given, what, hint = role, "a role", "set VAULT_AUTH_ROLE"
+        file = file or _KUBERNETES_TOKEN
     elif method == "cert":
-        missing = "" if variables.get("CLIENT_CERT") else "a client certificate"
-        hint, given = "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY", {"name": role}
+        given, what = variables.get("CLIENT_CERT"), "a client certificate"
+        hint, fields = "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY", {"name": role}
     else:
         others = "for another method log in with `bao login` or `vault login`"
         hint = f"set it to token, approle, jwt, kubernetes, cert; {others}"
         raise variables.wrong("AUTH_METHOD", "unknown method", hint)
-    if missing:
-        raise variables.wrong("AUTH_METHOD", f"{method} needs {missing}", hint)
-    fields = {name: value for name, value in given.items() if value}
-    return Login(method, variables.get("AUTH_PATH").strip("/") or method, fields)
+    if not given:
+        raise variables.wrong("AUTH_METHOD", f"{method} needs {what}", hint)
+    if method in {"jwt", "kubernetes"}:
+        fields["jwt"] = _secret_file(file, variables.spelt("AUTH_JWT_FILE"))
+    mount = variables.get("AUTH_PATH").strip("/") or method
+    return Login(method, mount, {name: value for name, value in fields.items() if value})
 
 
 def _address(variables: _Variables) -> str:
