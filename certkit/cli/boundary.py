@@ -89,7 +89,6 @@ def _guarded(arguments: Sequence[str], verbosity: int) -> int:
         return OK if error.code in {OK, None} else UNKNOWN
     except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
         if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # while click writes help
-            _abandon_stdout()
             error, form = _unwritable(error), "text"
         known = error if isinstance(error, OutputError) else _internal(error)
         return _report(known, UNKNOWN, form=form, verbosity=verbosity)
@@ -173,17 +172,19 @@ def write_result(result: str | bytes) -> None:
                 rest = rest[os.write(sys.stdout.fileno(), rest) :]
             except BlockingIOError:  # some parent processes make the pipe non-blocking
                 select.select([], [sys.stdout.fileno()], [])
-    except BrokenPipeError:
-        _abandon_stdout()
-        raise OutputError(
-            "cannot write to standard output: its reader went away", hint="the result may be incomplete"
-        ) from None
     except OSError as error:
-        _abandon_stdout()
         raise _unwritable(error) from error
 
 
 def _unwritable(error: OSError) -> OutputError:
+    """Point standard output at the null device, so that the final flush does not fail, and return what is wrong."""
+    if sys.stdout is not None:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    if isinstance(error, BrokenPipeError):
+        hint = "the result may be incomplete"
+        return OutputError("cannot write to standard output: its reader went away", hint=hint)
     reason = (error.strerror or str(error)).lower()
     return OutputError(f"cannot write to standard output: {reason}", hint="free some space or redirect it")
 
@@ -194,18 +195,8 @@ def _flushed(code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        _abandon_stdout()
         return _report(_unwritable(error), UNKNOWN, form="text", verbosity=0)
     return code
-
-
-def _abandon_stdout() -> None:
-    """Point standard output at the null device, so that the interpreter's final flush does not fail."""
-    if sys.stdout is None:
-        return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
 
 
 def _say(line: str) -> None:

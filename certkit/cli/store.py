@@ -39,8 +39,7 @@ def check(output: Output, store: IdentityStore) -> int:
     Example:
       certkit store check --store file:identities
     """
-    found = store.check()
-    return output.report(found, found.subject or "")
+    return output.report(store.check())
 
 
 @click.command()

@@ -35,12 +35,7 @@ def remove(output: Output, store: IdentityStore, *, name: str, force: bool) -> i
 
 
 def _ask(found: Overview) -> None:
-    """Ask whether to remove an identity.
-
-    Raises:
-        InputError: if there is no terminal, or the answer is no.
-        RefusedError: if it is in use.
-    """
+    """Ask whether to remove an identity; refuse without a terminal, and if it is in use."""
     name, active = found.name, found.active
     if sys.stdin is None or not sys.stdin.isatty():
         raise InputError(f"refusing to remove {name} without confirmation (no terminal)", hint="use --force")

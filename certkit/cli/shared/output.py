@@ -93,12 +93,12 @@ class Output(NamedTuple):
             self.text(text)
         return 0
 
-    def report(self, found: Report, title: str) -> int:
-        """Print the result of a check as JSON or text, and return its exit code."""
+    def report(self, found: Report, title: str | None = None) -> int:
+        """Print the result of a check as JSON or as text with a title (its subject), and return its exit code."""
         if self.as_json:
             self.document(found.as_dict())
         else:
-            self.judged(title, found.status, found.findings)
+            self.judged(title or found.subject or "", found.status, found.findings)
         return exit_code(found.status)
 
     def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:

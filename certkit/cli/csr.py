@@ -1,4 +1,4 @@
-"""`certkit csr create`: create a CSR by a partner's rules, and a key for it."""
+"""`certkit csr`: certificate signing requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import click
 
 from certkit.cli.key import force_option, if_absent_option, key_type_option
 from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
+from certkit.findings import exit_code
 from certkit.printable import printable
 
 if TYPE_CHECKING:
@@ -18,6 +20,22 @@ if TYPE_CHECKING:
 
 # A warning about many CSRs of a batch names so many of them.
 _SHOWN_NAMES = 3
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "create": ("certkit.cli.csr:create", "Create a CSR by a partner's rules, and a key for it."),
+        "check": ("certkit.cli.csr:check", "Check a CSR before you send it."),
+    },
+)
+def csr() -> None:
+    """Create and check certificate signing requests (CSRs).
+
+    \b
+    Example:
+      certkit csr check acme.csr --policy wise-sandbox --key acme.key
+    """
 
 
 @click.command()
@@ -115,14 +133,45 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same:
 
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:
-    problem = hint = ""
     if options["key_out"] == inputs.STDIN:
-        problem, hint = "a private key is not printed together with a CSR", "give --key-out a file"
-    elif options["key"] is not None or options["key_out"] is not None:
-        if options["out"] is None:
-            problem, hint = "--out is missing", "give --out CSR, or --out - for standard output"
-        elif not options["organization"] and not options["subject"] and "O" in policy.subject.required:
-            problem = f"--organization is missing; {policy.title} requires it"
-            hint = "give the organization's legal name"
-    if problem:
-        raise InputError(problem, hint=hint)
+        raise InputError("a private key is not printed together with a CSR", hint="give --key-out a file")
+    if options["key"] is None and options["key_out"] is None:
+        return
+    if options["out"] is None:
+        raise InputError("--out is missing", hint="give --out CSR, or --out - for standard output")
+    if not options["organization"] and not options["subject"] and "O" in policy.subject.required:
+        problem = f"--organization is missing; {policy.title} requires it"
+        raise InputError(problem, hint="give the organization's legal name")
+
+
+@click.command()
+@inputs.file_argument("source", metavar="CSR")
+@inputs.policies_option
+@inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the CSR.")
+@inputs.passphrase_option
+@reporting
+def check(
+    output: Output, *, source: str, policy_names: tuple[str, ...], key: str | None, passphrase_file: str | None
+) -> int:
+    """Check the exact bytes of a CSR against a partner's rules, before you send it.
+
+    With several policies, every one is checked, and the worst result decides. Exits 0 if the CSR follows the rules, 1
+    for a warning, 2 if a partner would reject it, 3 if there is no CSR to check.
+
+    \b
+    Examples:
+      certkit csr check acme.csr --policy wise-sandbox --key acme.key
+      certkit csr check acme.csr --policy adyen --policy wise-production
+    """
+    from certkit.api.checks import check_csr
+
+    for name in policy_names:
+        inputs.policy(name)  # warns if it is retired
+    held = inputs.private_key(key, inputs.passphrase(passphrase_file)) if key else None
+    report = check_csr(inputs.data(source), policy=policy_names, key=held)
+    if output.as_json:
+        output.document(report.as_dict())
+    else:
+        for each in report.fits:
+            output.judged(f"{source} for {each.policy}", each.status, each.findings)
+    return exit_code(report.status)
