@@ -44,7 +44,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     for source in sources:
         described, problems = _describe_host(source) if is_live(source) else _describe(source, secret, budget)
         errors += problems
-        documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
+        documents += [{"kind": facts["kind"], "source": source, **facts} for facts in described]
         if not output.as_json:
             output.text(text.objects(source, described, show_all=show_all))
     if output.as_json:
