@@ -55,7 +55,6 @@ def generate(
       certkit key generate --type ec-p384 --out acme.key
     """
     from certkit.api.csrs import generate_key, write_key
-    from certkit.report import json
 
     secret = inputs.passphrase(passphrase_file)
     if out == inputs.STDIN:
@@ -70,5 +69,11 @@ def generate(
     output.warn_of(made.checks)
     if made.kept:
         output.say(f"the old key was kept as {made.kept}")
-    what = "created" if made.changed else "already exists; nothing changed"
-    return output.done(json.made_key(made), f"{printable(out)}: {made.facts.type}, {what}\n")
+    if output.as_json:
+        from certkit.report import json
+
+        output.document(json.made_key(made))
+    elif not output.quiet:
+        what = "created" if made.changed else "already exists; nothing changed"
+        output.text(f"{printable(out)}: {made.facts.type}, {what}\n")
+    return 0
