@@ -91,7 +91,9 @@ def played(certkit, folder: Path) -> str:
     for command in commands():
         words, _, stdin = command.partition(" < ")
         given = (folder / stdin).read_bytes() if stdin else b""
-        ran = certkit(*shlex.split(words)[1:], stdin=given, env={"COLUMNS": str(WIDTH)})
+        # The user's own store, which some commands look in, is an empty one.
+        env = {"COLUMNS": str(WIDTH), "XDG_DATA_HOME": str(folder / "data")}
+        ran = certkit(*shlex.split(words)[1:], stdin=given, env=env)
         said = normal(ran.out + ran.err, folder)
         parts.append(f"$ {command}\n{said}exit {ran.code}\n")
     return "\n".join(parts)
