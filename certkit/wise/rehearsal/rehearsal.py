@@ -188,7 +188,10 @@ def opened(
     """
     with contextlib.ExitStack() as held:
         try:
-            if not _is_ours(path):
+            if not reading.exists(path / _STATE):
+                if reading.exists(path) and (not reading.is_directory(path) or os.listdir(path)):
+                    hint = "give an empty or new directory"
+                    raise InputError(f"cannot use {path}: it is not a rehearsal's directory", hint=hint)
                 _make(path, RehearsalState(client_id=client_id or DEFAULT_CLIENT_ID), clock())
             _lock(held, path)
             found = _load(path, addresses, clock)
@@ -204,14 +207,6 @@ def opened(
         # Not `write_report`, which refuses to replace a file with a key in it: this one has the public webhook key.
         writing.publish(found.policy_file, policy.encode(), replace=True)
         yield found
-
-
-def _is_ours(path: Path) -> bool:
-    if reading.exists(path / _STATE):
-        return True
-    if reading.exists(path) and (not reading.is_directory(path) or os.listdir(path)):
-        raise InputError(f"cannot use {path}: it is not a rehearsal's directory", hint="give an empty or new directory")
-    return False
 
 
 def _make(path: Path, state: RehearsalState, now: datetime) -> None:
