@@ -516,13 +516,15 @@ class IdentityStore:
         """
         import functools
         import shlex
+        from dataclasses import replace
 
         from certkit.files.owners import closed_to
         from certkit.identity.credentials import require_trusted
         from certkit.identity.export import WantedExport, export
         from certkit.identity.programs import storable_hook
+        from certkit.times import rfc3339
 
-        with self._loaded(name) as (opened, identity, _):
+        with self._loaded(name) as (opened, identity, policy):
             programs = self._machine.programs(opened)
             where = Path(directory)
             wanted = WantedExport(
@@ -541,7 +543,15 @@ class IdentityStore:
             for closed in closed_to(wanted.group, where.absolute().parent) if wanted.group is not None else ():
                 fix = f"chmod o+x {shlex.quote(str(closed))}"
                 self._machine.opener.warn(f"the group {group} cannot enter {closed}. Let it through: {fix}")
-            return export(opened, identity, wanted)
+            done = export(opened, identity, wanted)
+            active = self._view(identity, policy).active
+            if active is None or active.not_after is None or active.not_after >= self._now():
+                return done
+            self._machine.opener.warn(
+                f"{name}: the exported certificate expired on {rfc3339(active.not_after)}."
+                f" Renew it: certkit identity renew {name}"
+            )
+            return replace(done, status=Status.CRITICAL)
 
     def copy(self, name: str, to: IdentityStore) -> Overview:
         """Copy an identity with every generation to another store, and compare both.

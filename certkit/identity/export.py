@@ -14,6 +14,7 @@ from certkit.errors import InputError
 from certkit.files import release
 from certkit.files.content import Access
 from certkit.files.owners import DEFAULT_TRUST
+from certkit.findings import Status
 from certkit.identity import credentials, overview
 from certkit.identity.hooks import notify
 from certkit.identity.programs import Program, absolute
@@ -72,11 +73,15 @@ class WantedExport:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The result of an export: the directory, the number of the active generation, and whether anything changed."""
+    """The result of an export: the directory, the number of the active generation, and whether anything changed.
+
+    `status` is critical if the certificate has expired: the files are written all the same.
+    """
 
     directory: Path
     generation: str
     changed: bool
+    status: Status = Status.OK
 
 
 def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Exported:

@@ -169,6 +169,18 @@ def test_an_identity_that_cannot_be_loaded_stops_no_other(directory, tmp_path):
         directory.show("broken")
 
 
+def test_an_expired_pair_is_exported_with_a_warning(directory, tmp_path, caplog):
+    """The files are written, and `status` tells that they are of no use."""
+    use(directory)
+    assert directory.export("acme", tmp_path / "tls").status == "ok"
+    with certkit.store(directory.uri, now=lambda: pki.NOW + 2 * pki.YEAR) as later:
+        done = later.export("acme", tmp_path / "later")
+    assert (done.status, done.changed) == ("critical", True)
+    assert "acme: the exported certificate expired on 2027-11-22T12:00:00Z. Renew it: certkit identity renew acme" in (
+        caplog.text
+    )
+
+
 def test_a_copy_and_an_export(directory, tmp_path):
     """To another store, and to a directory; both again change nothing."""
     use(directory)

@@ -68,7 +68,7 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
             group=options["group"],
             passphrase=protection,
         )
-    document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
+    document = {"name": name, "changed": done.changed, "status": done.status.value, "generation": done.generation}
     what = "was written to" if done.changed else "is unchanged in"
     text = f"generation {done.generation} of {name} {what} {directory}\n"
     return output.done(document | {"path": directory}, text)
