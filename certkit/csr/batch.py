@@ -136,12 +136,7 @@ def _paths(entry: BatchEntry, directory: Path) -> tuple[Path, Path]:
 
 
 def _make(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
-    """Stage the key and the CSR of an entry, or what is missing of them.
-
-    Raises:
-        InputError: if an existing file does not match or may not exist, or a CSR has no key.
-        RefusedError: if the policy refuses the CSR.
-    """
+    """Stage the key and the CSR of an entry, or what is missing of them."""
     key_path, csr_path = _paths(entry, directory)
     has_key, has_csr = reading.exists(key_path), reading.exists(csr_path)
     if not writing.if_absent:

@@ -29,11 +29,7 @@ _KEY_USAGE_FIELDS = (
 def _wanted(
     options: SubjectOptions, policy: Policy | None
 ) -> tuple[tuple[names.Attribute, ...], list[tuple[x509.ExtensionType, bool]]]:
-    """Return the subject and the extensions of a CSR, completed by what a policy demands, each with `critical`.
-
-    Raises:
-        InputError: if an alternative name or a usage cannot be encoded.
-    """
+    """Return the subject and the extensions of a CSR, completed by what a policy demands, each with `critical`."""
     from cryptography import x509
 
     rules = policy.csr if policy else CsrRules()

@@ -88,15 +88,14 @@ def for_checkers(found: Iterable[Finding]) -> list[Finding]:
 
 def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     """Return whether a CSR's subject follows the rules of a policy."""
-    found = []
-    for each in request.subject.attributes:
-        if each.text is None:
-            message = f"the subject cannot be read: {each.name}: {each.problem or 'not text'}"
-            return [critical("subject", message, "create a new CSR with certkit csr create")]
-        found.append(names.Attribute(each.name, each.text))
-    if not found and request.subject.problems:
-        message = f"the subject cannot be read: {request.subject.problems[0].message}"
+    listed = request.subject.attributes
+    problems = [f"{each.name}: {each.problem or 'not text'}" for each in listed if each.text is None]
+    if not listed:
+        problems = [each.message for each in request.subject.problems]
+    if problems:
+        message = f"the subject cannot be read: {problems[0]}"
         return [critical("subject", message, "create a new CSR with certkit csr create")]
+    found = names.attributes(request.subject)
     return subject.findings(found, policy.subject, text=request.subject.text, partner=policy.title)
 
 

@@ -23,11 +23,9 @@ def findings(data: bytes, rules: CsrRules, partner: str) -> list[Finding]:
     """Return the findings `encoding`: one for each thing the partner rejects or may reject, or one if there is none."""
     blocks = list(pem.blocks(data))
     if not blocks:
-        message, hint = (
-            f"the CSR is DER; {partner} requires PEM",
-            "convert it: openssl req -inform DER -in CSR -out CSR.pem",
-        )
-        return [ok("encoding", "DER") if "der" in rules.forms else critical("encoding", message, hint)]
+        hint = "convert it: openssl req -inform DER -in CSR -out CSR.pem"
+        refusal = critical("encoding", f"the CSR is DER; {partner} requires PEM", hint)
+        return [ok("encoding", "DER") if "der" in rules.forms else refusal]
     problems = [*_around(data, blocks, rules, partner), *_inside(data, blocks, rules, partner)]
     if problems:
         return problems

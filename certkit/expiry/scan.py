@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -108,6 +109,7 @@ class Found:
         return len(self.rows) + len(self.failures) + len(self.skipped) + self.quiet + self.left_out
 
 
+@dataclass(slots=True)
 class Scan:
     """The result of a scan: certificates, failures, and files without certificates.
 
@@ -115,21 +117,13 @@ class Scan:
     scan, such as the file of a private key.
     """
 
-    def __init__(
-        self,
-        now: datetime,
-        rows: Iterable[Row] = (),
-        failures: Iterable[Failure] = (),
-        skipped: Iterable[str] = (),
-        quiet: int = 0,
-        *,
-        is_interrupted: bool = False,
-        findings: Iterable[Finding] = (),
-    ) -> None:
-        """Keep the finds."""
-        self.now = now
-        self.rows, self.failures, self.skipped = list(rows), list(failures), list(skipped)
-        self.quiet, self.is_interrupted, self.findings = quiet, is_interrupted, tuple(findings)
+    now: datetime
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    quiet: int = 0
+    is_interrupted: bool = field(default=False, kw_only=True)
+    findings: Sequence[Finding] = field(default=(), kw_only=True)
 
     @property
     def found_nothing(self) -> bool:
@@ -336,11 +330,7 @@ def _shown(value: Certificate | Crl | ReportedFacts) -> tuple[str, str, int]:
 
 
 def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of validity.
-
-    Raises:
-        InputError: if one of the dates is missing or cannot be read.
-    """
+    """Return the beginning and the end of validity."""
     what, (begin, end) = (
         ("certificate", (value.not_before, value.not_after))
         if isinstance(value, Certificate | ReportedFacts)

@@ -22,7 +22,7 @@ _MAX_LINEAGE = 8
 
 def names() -> list[str]:
     """Return the names of the shipped policies, sorted; bases for others are left out."""
-    return sorted(file.name for file in map(_parse, map(_path, _builtin_names())) if not file.is_abstract)
+    return sorted(file.name for file in map(_parse, _builtin().values()) if not file.is_abstract)
 
 
 def is_name(text: str) -> bool:
@@ -32,7 +32,7 @@ def is_name(text: str) -> bool:
 
 def is_shipped(name: str) -> bool:
     """Return whether a shipped policy has that name."""
-    return name in _builtin_names()
+    return name in _builtin()
 
 
 def load(reference: str) -> Policy:
@@ -85,7 +85,7 @@ def _path(reference: str, *, beside: Path | None = None) -> Path:
     """Return the path of a policy's file; a relative one is that from the policy that refers to it."""
     if _is_path(reference):
         return (beside or Path()) / reference
-    known = _builtin_names()
+    known = _builtin()
     if reference not in known:
         import difflib
 
@@ -95,7 +95,7 @@ def _path(reference: str, *, beside: Path | None = None) -> Path:
         if os.path.isfile(reference):
             hint = f"to use the file of that name, give its path: ./{reference}"
         raise PolicyError(f"unknown policy {reference!r}", hint=hint)
-    return _directory() / f"{reference}.toml"
+    return known[reference]
 
 
 def _parse(path: Path) -> PolicyFile:
@@ -111,13 +111,9 @@ def _parse(path: Path) -> PolicyFile:
 
 
 @functools.cache
-def _builtin_names() -> list[str]:
-    return [path.stem for path in _directory().glob("*.toml") if is_name(path.stem)]
-
-
-@functools.cache
-def _directory() -> Path:
-    """The directory of the shipped policies: in the package in a wheel, beside it in a checkout."""
+def _builtin() -> dict[str, Path]:
+    """Return the shipped policies' files by name: in the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parents[1]
     packaged = package / "policies"
-    return packaged if packaged.is_dir() else package.parent / "policies"
+    directory = packaged if packaged.is_dir() else package.parent / "policies"
+    return {path.stem: path for path in directory.glob("*.toml") if is_name(path.stem)}

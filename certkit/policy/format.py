@@ -147,11 +147,7 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
 
 
 def _require_consistency(policy: Policy, where: str, choices: Sequence[str]) -> None:
-    """Refuse a policy whose rules contradict each other, or whose sources name rules that it does not have.
-
-    Raises:
-        PolicyError: with what to correct.
-    """
+    """Refuse a policy whose rules contradict each other, or whose sources name rules that it does not have."""
     problem = None
     if policy.key.default_type is None and not policy.key.describe():
         problem = "no key type is allowed", "set types in [key]"

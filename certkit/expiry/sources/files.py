@@ -87,11 +87,7 @@ class KnownSource(NamedTuple):
     """Results that are known, such as places that do not exist, or that come in order, as those of a stream."""
 
     found: Iterable[Seen]
-
-    @property
-    def weight(self) -> int:
-        """Zero: nothing to share with other processes."""
-        return 0
+    weight: int = 0
 
     def look(self) -> Iterator[Seen]:
         """Yield the results."""
@@ -120,9 +116,6 @@ def _look_at(
     """Yield the certificates among the bytes of a file; an unreadable one is a failure.
 
     A kubeconfig may refer to other files, unless it was referred to itself.
-
-    Raises:
-        OSError: if the bytes cannot be read.
     """
     source = iter(chunks)
     begin = next(source, b"")

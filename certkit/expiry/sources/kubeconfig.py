@@ -43,19 +43,6 @@ _CONTENT = re.compile(
 _FIELDS = {"user": "client-certificate", "cluster": "certificate-authority"}
 
 
-@dataclass(slots=True)
-class Kubeconfig:
-    """The certificates of a kubeconfig, each with the user or cluster that it is for, which is safe to show.
-
-    What is embedded is PEM, if everything is OK; a relative path starts in the kubeconfig's own directory. Problems are
-    in words.
-    """
-
-    embedded: list[tuple[str, bytes]] = field(default_factory=list)
-    references: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
 def is_kubeconfig(data: bytes) -> bool:
     """Return whether the bytes look like a kubeconfig: a quick check, because most files do not."""
     if b"users" not in data and b"clusters" not in data:
@@ -76,25 +63,31 @@ def read(data: bytes) -> Kubeconfig:
     document, problems = _document(data)
     if not isinstance(document, dict):
         raise InputError("the kubeconfig is not a mapping", hint=_HINT)
-    reader = _Reader()
+    found = Kubeconfig()
     for problem in problems:
-        reader.complain(problem)
+        found.complain(problem)
     for holder in _FIELDS:
-        reader.read(document, holder)
-    return reader.found
+        found.read(document, holder)
+    return found
 
 
-class _Reader:
-    """Reads the entries of a document, and gathers certificates and problems."""
+@dataclass(slots=True)
+class Kubeconfig:
+    """The certificates of a kubeconfig, each with the user or cluster that it is for, which is safe to show.
 
-    def __init__(self) -> None:
-        self.found = Kubeconfig()
-        self._left = MAX_BYTES
+    What is embedded is PEM, if everything is OK; a relative path starts in the kubeconfig's own directory. Problems are
+    in words.
+    """
+
+    embedded: list[tuple[str, bytes]] = field(default_factory=list)
+    references: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    _left: int = field(default=MAX_BYTES, compare=False)
 
     def complain(self, problem: str) -> None:
         """Note a problem once, and none beyond a limit."""
-        if len(self.found.problems) < MAX_PROBLEMS and problem not in self.found.problems:
-            self.found.problems.append(problem)
+        if len(self.problems) < MAX_PROBLEMS and problem not in self.problems:
+            self.problems.append(problem)
 
     def read(self, document: dict[str, Any], holder: str) -> None:
         """Read the entries of all users, or of all clusters."""
@@ -128,11 +121,11 @@ class _Reader:
             except ValueError:
                 self.complain(f"{entry}: {data_name} is not base64")
             else:
-                self.found.embedded.append((entry, decoded))
+                self.embedded.append((entry, decoded))
         elif len(path) > _MAX_PATH:
             self.complain(f"{entry}: {path_name} is longer than any path")
         elif path:
-            self.found.references.append((entry, path))
+            self.references.append((entry, path))
 
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not value:

@@ -114,11 +114,7 @@ class VaultSource:
     def _watched(
         self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
     ) -> dict[str, _Watched]:
-        """Return the folders of the generations to check, with what is known of each.
-
-        Raises:
-            InputError: if the token may not list them.
-        """
+        """Return the folders of the generations to check, with what is known of each."""
         if isinstance(listing, CertkitError):
             raise listing
         numbers = layout.numbers_in(listing)
