@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -219,6 +218,8 @@ class _Reporter:
         if self.target is None:
             self.output.stream(parts, write=self.output.text if self.format == "text" else self.output.result)
             return
+        from pathlib import Path
+
         from certkit.files import writing
 
         # Another user reads the metrics, so their mode must not depend on the umask.
@@ -272,6 +273,8 @@ class _Reporter:
 
 
 def _reminder_file(path: str | None) -> AbstractContextManager[ReminderFile]:
+    from pathlib import Path
+
     from certkit.expiry.reminder_file import ReminderFile
 
     if path is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from certkit.cli.shared import inputs
@@ -108,6 +106,7 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
       certkit policy new acme
     """
     import shlex
+    from pathlib import Path
 
     from certkit.api.rules import new_policy
     from certkit.files import writing

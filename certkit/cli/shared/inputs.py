@@ -283,6 +283,8 @@ def passphrase(file: str | None) -> Secret | None:
 
 def _secret(file: str | None, variable: str, what: str, **limit: int) -> Secret | None:
     """Return the first line of a file or of standard input, else the value of a variable, else None."""
+    if file is None and not os.environ.get(variable):
+        return None
     from certkit.api import arguments
 
     return arguments.secret_line(file, os.environ, variable, what, given=read(file) if file == STDIN else None, **limit)
