@@ -156,6 +156,17 @@ def test_prune(identity, tmp_path):
     assert identity("prune", "acme", "--all").code == 3
 
 
+def test_prune_says_what_it_could_not_read(identity, tmp_path):
+    """An identity without a readable record: exit 3, an `error` in its document, and no line that it was pruned."""
+    past(identity, 1)
+    (tmp_path / "store" / "acme" / "identity.json").write_text("{}")
+    ran = identity("prune", "--all")
+    assert (ran.code, ran.out) == (3, "")
+    [document] = identity("prune", "--all", "--json").json
+    assert (document["name"], document["changed"], document["status"]) == ("acme", False, "unknown")
+    assert set(document["error"]) == {"message", "hint"}
+
+
 def test_prune_by_policy(identity, tmp_path):
     """A renewal deletes what the policy does not keep, so that the cost of a run does not grow."""
     keeping = replace(POLICY, renewal=replace(POLICY.renewal, keep=1))

@@ -39,6 +39,7 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
       certkit identity prune acme --keep 2
     """
     from certkit.identity.overview import Unread
+    from certkit.report import json
 
     if (name is None) != all_:
         raise InputError("give either NAME or --all", hint="see `certkit identity prune --help`")
@@ -51,9 +52,16 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
     for each in results:
         if isinstance(each, Unread):
             output.fail(each.error, each.name)
-    failed: dict[str, Any] = {"changed": False, "status": "unknown", "pruned": []}
-    documents = [{"name": each.name, **failed} if isinstance(each, Unread) else each for each in results]
+    failed: dict[str, Any] = {"changed": False, "pruned": []}
+    documents = [
+        {"name": each.name, **failed, **json.error(each.error)} if isinstance(each, Unread) else each
+        for each in results
+    ]
     verb = "would be deleted" if dry_run else "were deleted"
-    lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in documents)
+    lines = (
+        f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n"
+        for each in documents
+        if "error" not in each
+    )
     output.done(documents if all_ else documents[0], "".join(lines))
     return exit_code(roll_up(Status(each["status"]) for each in documents))
