@@ -36,8 +36,8 @@ _DESCRIPTION = (
     "The certificate that a partner issued for a request of an identity. It is matched to the request by its public"
     " key, and nothing is written unless every check passes; then it is activated."
 )
-_OF_THE_CERTIFICATE = ("generation", "fingerprint_sha256", "not_before", "not_after")
 _OF_ITS_USE = ("state", "certificate_path", "key_reference")
+_COMPUTED = ("generation", "fingerprint_sha256", "not_before", "not_after", *_OF_ITS_USE)
 
 
 class CertificateResource(OfProvider, Resource):
@@ -92,7 +92,7 @@ class CertificateResource(OfProvider, Resource):
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         """Install the certificate, if there is one yet, and activate it."""
         if not planned["certificate"]:
-            return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE))
+            return planned | dict.fromkeys(_COMPUTED)
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             return self._installed(store, planned, boundary, is_new=True)
         return None
@@ -117,11 +117,10 @@ class CertificateResource(OfProvider, Resource):
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             if "certificate" in ctx.changed_fields and not planned["certificate"]:
-                name, number = current["identity"], current["generation"]
-                boundary.warn(f"{name}: Terraform forgets the certificate of generation {number}; it stays as it is")
-                return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE))
+                self.plan_to_destroy(ctx.diagnostics, current)
+                return planned | dict.fromkeys(_COMPUTED)
             if "certificate" in ctx.changed_fields:
-                return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE), Unknown)
+                return planned | dict.fromkeys(_COMPUTED, Unknown)
             if "ca" in ctx.changed_fields:
                 boundary.warn(f"{planned['identity']}: `ca` will count when the next certificate is installed")
             if self._wants_use(current, planned, boundary):
@@ -215,10 +214,7 @@ class CertificateResource(OfProvider, Resource):
             return False
         from certkit.times import rfc3339
 
-        which, is_over = (
-            f"generation {current['generation']}",
-            current["not_after"] < rfc3339(self.provider.now()),
-        )
+        which, is_over = f"generation {current['generation']}", current["not_after"] < rfc3339(self.provider.now())
         if current["state"] == GenerationState.ISSUED and not is_over:
             return True
         name, why = planned["identity"], "has expired" if is_over else f"is {current['state']}"
