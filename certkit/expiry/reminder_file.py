@@ -220,7 +220,7 @@ def _content(folder: Folder, path: Path) -> bytes:
     if not content.startswith(_MAGIC):
         raise InputError(
             f"cannot write {path}: it is not a reminder file, so it is not replaced",
-            hint="choose another file with --state, or remove this one",
+            hint="remove this file if it is not needed",
         )
     version = re.match(rb'"version": (\d{1,9})\b', content[len(_MAGIC) :])
     if version is not None and int(version[1]) > VERSION:
