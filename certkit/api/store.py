@@ -378,9 +378,7 @@ class IdentityStore:
 
         with self._loaded(name) as (opened, identity, policy):
             pasted, file = arguments.content(certificate, "the given file")
-            arguments.trust_bundle(
-                ca
-            )  # raises if there is no CA; `install` refuses a bundle with the certificate itself
+            arguments.trust_bundle(ca)  # raises if there is no CA; `install` judges what else is in the data
             bundle = None if ca is None else arguments.content(ca, "ca")[0]
             others = arguments.gathered(objects.certificates, untrusted, "untrusted")
             done, number = install(
@@ -516,15 +514,15 @@ class IdentityStore:
         """
         import functools
         import shlex
-        from dataclasses import replace
 
         from certkit.files.owners import closed_to
+        from certkit.identity import overview
         from certkit.identity.credentials import require_trusted
         from certkit.identity.export import WantedExport, export
         from certkit.identity.programs import storable_hook
         from certkit.times import rfc3339
 
-        with self._loaded(name) as (opened, identity, policy):
+        with self._loaded(name) as (opened, identity, _):
             programs = self._machine.programs(opened)
             where = Path(directory)
             wanted = WantedExport(
@@ -544,14 +542,13 @@ class IdentityStore:
                 fix = f"chmod o+x {shlex.quote(str(closed))}"
                 self._machine.opener.warn(f"the group {group} cannot enter {closed}. Let it through: {fix}")
             done = export(opened, identity, wanted)
-            active = self._view(identity, policy).active
-            if active is None or active.not_after is None or active.not_after >= self._now():
+            certificate = overview.certificate(overview.generation(identity, done.generation))
+            if certificate is None or (end := certificate.dates()[1]) >= self._now():
                 return done
             self._machine.opener.warn(
-                f"{name}: the exported certificate expired on {rfc3339(active.not_after)}."
-                f" Renew it: certkit identity renew {name}"
+                f"{name}: the exported certificate expired on {rfc3339(end)}. Renew it: certkit identity renew {name}"
             )
-            return replace(done, status=Status.CRITICAL)
+            return dataclasses.replace(done, status=Status.CRITICAL)
 
     def copy(self, name: str, to: IdentityStore) -> Overview:
         """Copy an identity with every generation to another store, and compare both.

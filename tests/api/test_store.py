@@ -181,6 +181,15 @@ def test_an_expired_pair_is_exported_with_a_warning(directory, tmp_path, caplog)
     )
 
 
+def test_a_damaged_request_stops_no_export(directory, tmp_path):
+    """What is exported is the active pair, and nothing else of the identity is judged for it."""
+    use(directory)
+    directory.renew("acme", force=True)
+    (tmp_path / "store" / "acme" / "generations" / "0002" / "csr.pem").write_text("damaged")
+    done = directory.export("acme", tmp_path / "tls")
+    assert (done.status, done.changed, done.generation) == ("ok", True, "0001")
+
+
 def test_a_copy_and_an_export(directory, tmp_path):
     """To another store, and to a directory; both again change nothing."""
     use(directory)
