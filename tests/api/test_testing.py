@@ -7,10 +7,12 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
 
 import certkit
 from certkit.testing import CA, rehearsing
@@ -106,6 +108,24 @@ def test_a_server_of_ones_own(certkit_ca, certkit_server, tmp_path):
 def test_another_ca_is_another_world():
     """Two CAs have different keys."""
     assert CA().pem != CA().pem
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("server.example", x509.DNSName("server.example")),
+        ("my_server", x509.DNSName("my_server")),
+        ("*.a_b.example", x509.DNSName("*.a_b.example")),
+        ("::1", x509.IPAddress(ip_address("::1"))),
+        ("192.0.2.1", x509.IPAddress(ip_address("192.0.2.1"))),
+        ("user@host", x509.DNSName("user@host")),
+        ("email:a@b.example", x509.DNSName("email:a@b.example")),
+    ],
+)
+def test_a_host_of_a_server(host, name):
+    """Is an IP address or a host name in its certificate, as it was given, never a name of another kind."""
+    found = x509.load_pem_x509_certificate(CA().server(host)[0])
+    assert list(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value) == [name]
 
 
 def test_without_pytest(tmp_path):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
+from certkit.net.address import ip
 from certkit.x509 import keys, names
 from certkit.x509.names import Attribute
 
@@ -79,7 +80,9 @@ def server(ca: CertifiedKey, *, hosts: Sequence[str] = _HOSTS, now: datetime) ->
     subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "certkit rehearsal, not Wise")])
     extensions = [
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
-        x509.SubjectAlternativeName([names.parse_san(host) for host in hosts]),
+        x509.SubjectAlternativeName(
+            [x509.IPAddress(found) if (found := ip(host)) else x509.DNSName(host) for host in hosts]
+        ),
     ]
     issuer, end = ca.certificate.subject, now + _AFTER
     certificate = _issue(ca.key, issuer, subject, key.public_key(), extensions, begin=now - _BEFORE, end=end)
