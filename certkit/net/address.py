@@ -11,7 +11,7 @@ from certkit.errors import InputError
 PORTS = {"http": 80, "https": 443}
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
-_AUTHORITY = re.compile(r"(?:(.*)@)?(\[[^\[\]]+\]|[^\[\]:\\@]+)(?::(\d{1,5}))?", re.ASCII | re.DOTALL)
+_AUTHORITY = re.compile(r"(?:(.*)@)?(\[[^\[\]]+\]|[^\[\]:\\@]+)(?::(\d{0,5}))?", re.ASCII | re.DOTALL)
 _TARGET = re.compile(r"[!-~]*", re.ASCII)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from certkit.errors import InputError
-from certkit.net.address import ip
+from certkit.net import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +70,15 @@ def require_state(text: str) -> str:
 
 
 def require_redirect_uri(text: str) -> str:
-    """Return a redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2)."""
-    if not _is_url(text, _REDIRECT_URI):
+    """Return a redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2), to which a URL can be pasted.
+
+    A host that no URL has is refused here, before a person grants access.
+    """
+    try:
+        is_url = _is_url(text, _REDIRECT_URI) and bool(address.split(text))
+    except InputError:
+        is_url = False
+    if not is_url:
         hint = "give the address that Wise has configured for the client, such as https://partner.example/wise"
         raise InputError(f"not a redirect URI: {_shown(text)}", hint=hint)
     return text
@@ -84,8 +91,8 @@ def require_base_url(text: str) -> str:
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give, for example, https://proxy.example/wise")
-    address = ip(urlsplit(text).hostname or "")
-    if text.startswith("http:") and not (address and address.is_loopback):
+    found = address.ip(urlsplit(text).hostname or "")
+    if text.startswith("http:") and not (found and found.is_loopback):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
         raise InputError(f"unsafe base URL: {text}: the client secret would be sent unencrypted", hint=hint)
     return text.rstrip("/")

@@ -119,7 +119,21 @@ def test_a_redirect_uri(given):
 
 
 @pytest.mark.parametrize(
-    "given", ["", "javascript:alert(1)", "https://a.example/#x", "https://a b", "//a.example", "a"]
+    "given",
+    [
+        "",
+        "javascript:alert(1)",
+        "https://a.example/#x",
+        "https://a b",
+        "//a.example",
+        "a",
+        "https://a..example/wise",
+        "https://-a.example/wise",
+        "https://a%41.example/wise",
+        "https://a.example:0/wise",
+        "http://127.1/wise",
+        f"https://{'a' * 64}.example/wise",
+    ],
 )
 def test_what_is_no_redirect_uri(given):
     """Is refused."""
