@@ -59,6 +59,7 @@ def response(
     begin: Any = NOW - DAY,
     end: Any = NOW + DAY,
     critical: x509.ExtensionType | None = None,
+    named_by: made.OCSPResponderEncoding = made.OCSPResponderEncoding.HASH,
 ) -> bytes:
     """A response of the CA or of a responder that it named, in DER."""
     signer = signer or root()
@@ -73,7 +74,7 @@ def response(
         NOW - 10 * DAY if is_revoked else None,
         x509.ReasonFlags.key_compromise if is_revoked else None,
     )
-    builder = builder.responder_id(made.OCSPResponderEncoding.HASH, signer.certificate)
+    builder = builder.responder_id(named_by, signer.certificate)
     if signer is not root():
         builder = builder.certificates([signer.certificate])
     if critical is not None:
@@ -107,6 +108,7 @@ STALE = functools.partial(response, begin=NOW - 5 * DAY, end=NOW - 3 * DAY)
 # What is given, the status of the finding, and a part of its message.
 CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
     "good": (lambda: [response()], "ok", "not revoked: CN=acme-client-id,O=Acme Ltd, by OCSP until"),
+    "the signer by its name": (lambda: [response(named_by=made.OCSPResponderEncoding.NAME)], "ok", "not revoked"),
     "revoked": (lambda: [response(REVOKED)], "critical", "has been revoked since 2026-11-13T12:00:00Z (keyCompromise)"),
     "not known": (lambda: [response(UNKNOWN)], "unknown", "the OCSP responder does not know"),
     "revoked wins over a newer good": (
