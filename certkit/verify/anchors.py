@@ -90,7 +90,7 @@ def _is_trusted(settings: bytes, purpose: str) -> bool | None:
     if not settings:
         return None
     try:
-        nodes = tlv.children(settings, *tlv.only(settings, tlv.SEQUENCE))
+        nodes = tlv.parts(settings, tlv.SEQUENCE)
         lists = {
             node[0]: {tlv.oid(settings, each) for each in tlv.children(settings, node[2], node[3])}
             for node in nodes

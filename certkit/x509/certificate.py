@@ -226,7 +226,7 @@ class Certificate(SignedKey["x509.Certificate"]):
     @property
     def key_bits(self) -> bytes:
         """The bits of the public key without their wrapping, which OCSP hashes."""
-        *_, bits = tlv.children(self.spki, *tlv.only(self.spki, SEQUENCE))
+        *_, bits = tlv.parts(self.spki, SEQUENCE)
         return self.spki[bits[2] + 1 : bits[3]]
 
     @cached_property

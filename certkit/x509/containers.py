@@ -89,7 +89,7 @@ def pkcs7(data: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def _signed_data(data: bytes) -> tuple[list[bytes], list[bytes]]:
-    outer = tlv.children(data, *tlv.only(data, _SEQUENCE))
+    outer = tlv.parts(data, _SEQUENCE)
     if len(outer) != 2 or outer[0][0] != _OID or tlv.oid(data, outer[0]) != _SIGNED_DATA:
         raise tlv.DerError("it is not SignedData")
     inner = tlv.read(data, outer[1][2], outer[1][3])
@@ -144,14 +144,14 @@ def _unusual_algorithms(pfx: bytes) -> Iterator[str]:
     """Yield the identifiers of the ciphers and of the MAC of a PFX that not every OpenSSL supports."""
     protected: list[bytes] = []  # structures that begin with the identifier of an algorithm
     try:
-        for node in tlv.children(pfx, *tlv.only(pfx, _SEQUENCE))[2:]:
+        for node in tlv.parts(pfx, _SEQUENCE)[2:]:
             digest, *_ = tlv.children(pfx, node[2], node[3])
             protected.append(pfx[digest[1] : digest[3]])
         for oid, value in _bags(pfx, 0, len(pfx), _MAX_DEPTH):
             if oid == _SHROUDED_KEY_BAG:
                 protected.append(value)
             elif oid == _ENCRYPTED_DATA:
-                _, content, *_ = tlv.children(value, *tlv.only(value, _SEQUENCE))
+                _, content, *_ = tlv.parts(value, _SEQUENCE)
                 _, algorithm, *_ = tlv.children(value, content[2], content[3])
                 protected.append(tlv.encode(_SEQUENCE, value[algorithm[1] : algorithm[3]]))
         found = [private.cipher(each) for each in protected]

@@ -137,6 +137,15 @@ def only(data: bytes, tag: int) -> tuple[int, int]:
     return start, end
 
 
+def parts(data: bytes, tag: int) -> list[Node]:
+    """Read the headers of the elements inside the one element with this tag that the bytes consist of.
+
+    Raises:
+        DerError: if the bytes are anything else.
+    """
+    return children(data, *only(data, tag))
+
+
 def integer(data: bytes, node: Node) -> int:
     """Read an INTEGER in its shortest form (X.690 section 8.3), whatever its tag.
 

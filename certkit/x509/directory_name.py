@@ -107,8 +107,7 @@ class Name:
     def _read(self) -> tuple[tuple[_Rdn, ...], str]:
         """The parts, or why they cannot be parsed."""
         try:
-            start, end = tlv.only(self.der, _SEQUENCE)
-            return tuple([_rdn(self.der[at:last]) for _, at, _, last in tlv.children(self.der, start, end)]), ""
+            return tuple([_rdn(self.der[at:last]) for _, at, _, last in tlv.parts(self.der, _SEQUENCE)]), ""
         except tlv.DerError as error:
             return (), str(error)
 
@@ -134,8 +133,7 @@ class Name:
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
         try:
-            start, end = tlv.only(self.der, _SEQUENCE)
-            parts = [_rdn_text(self.der[at:last]) for _, at, _, last in tlv.children(self.der, start, end)]
+            parts = [_rdn_text(self.der[at:last]) for _, at, _, last in tlv.parts(self.der, _SEQUENCE)]
         except tlv.DerError:
             return f"#{self.der.hex()}"
         return printable(",".join(parts[::-1]))
@@ -177,9 +175,8 @@ _cached = functools.lru_cache(maxsize=1024)(Name)
 # Organisations recur in a scan, so what was read is kept.
 @functools.lru_cache(maxsize=2048)
 def _rdn(rdn: bytes) -> _Rdn:
-    start, end = tlv.only(rdn, _SET)
     parts, encoded = [], []
-    for tag, at, first, last in tlv.children(rdn, start, end):
+    for tag, at, first, last in tlv.parts(rdn, _SET):
         if tag != _SEQUENCE:
             raise tlv.DerError("an attribute that is not a sequence")
         pair = tlv.children(rdn, first, last)

@@ -102,8 +102,7 @@ def slow_mac(pfx: bytes, passphrase: bytes) -> bytes:
     Raises:
         ValueError: if the bytes are no such file, or the passphrase is not UTF-8.
     """
-    start, end = der.only(pfx, der.SEQUENCE)
-    version, safe, *_ = der.children(pfx, start, end)
+    version, safe, *_ = der.parts(pfx, der.SEQUENCE)
     explicit = der.children(pfx, safe[2], safe[3])[1]
     [content] = der.children(pfx, explicit[2], explicit[3])
     salt = secrets.token_bytes(_SALT_BYTES)

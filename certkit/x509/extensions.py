@@ -209,7 +209,7 @@ Read = tuple[Any, tuple[str, ...]]
 
 
 def _sequence(raw: bytes, *, may_be_empty: bool = False) -> list[tlv.Node]:
-    found = tlv.children(raw, *tlv.only(raw, _SEQUENCE))
+    found = tlv.parts(raw, _SEQUENCE)
     if not found and not may_be_empty:
         raise tlv.DerError("an empty sequence")
     return found

@@ -96,7 +96,7 @@ class OcspResponse:
             InputError: if they are no OCSP response in DER, or one of an unknown type.
         """
         try:
-            nodes = tlv.children(der, *tlv.only(der, SEQUENCE))
+            nodes = tlv.parts(der, SEQUENCE)
             number = tlv.integer(der, take(nodes, (_ENUMERATED, "the status"))[0])
             status = STATUSES.get(number, f"unknown status {decimal(number)}")
             body = take_explicit(der, nodes, 0xA0, SEQUENCE, "the response")

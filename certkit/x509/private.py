@@ -102,14 +102,14 @@ def outline(der: bytes) -> Outline | None:
 
 
 def _outline(der: bytes) -> Outline | None:
-    nodes = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    nodes = tlv.parts(der, _SEQUENCE)
     tags = [node[0] for node in nodes]
     if tags[:3] == [_INTEGER, _SEQUENCE, _OCTET_STRING]:
         algorithm = Algorithm.parse(der[nodes[1][1] : nodes[1][3]])
         if algorithm.oid not in {RSA, RSASSA_PSS}:
             return Outline(algorithm)
         inner = der[nodes[2][2] : nodes[2][3]]
-        return Outline(algorithm, _rsa(inner, tlv.children(inner, *tlv.only(inner, _SEQUENCE))))
+        return Outline(algorithm, _rsa(inner, tlv.parts(inner, _SEQUENCE)))
     if tags[:3] == [_INTEGER, _INTEGER, _INTEGER] and len(tags) >= 9:
         return Outline(Algorithm.parse(_RSA_ALGORITHM), _rsa(der, nodes))
     if tags[:2] == [_INTEGER, _OCTET_STRING] and len(tags) > 2 and tags[2] == 0xA0:
@@ -147,8 +147,7 @@ def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo
 
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if algorithm is not None and algorithm.oid in {RSA, RSASSA_PSS, EC}:
-        start, end = tlv.only(spki, _SEQUENCE)
-        value = tlv.children(spki, start, end)[1]
+        value = tlv.parts(spki, _SEQUENCE)[1]
         spki = tlv.sequence(algorithm.der, spki[value[1] : value[3]])
     return public_info(spki)
 
@@ -180,10 +179,10 @@ def cipher(der: bytes) -> str:
         DerError: if the bytes are anything else.
         IndexError: if they have too few elements.
     """
-    outer = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    outer = tlv.parts(der, _SEQUENCE)
     algorithm = Algorithm.parse(der[outer[0][1] : outer[0][3]])
     if algorithm.oid != _PBES2 or algorithm.parameters is None:
         return algorithm.oid
     parameters = algorithm.parameters
-    scheme = tlv.children(parameters, *tlv.only(parameters, _SEQUENCE))[1]
+    scheme = tlv.parts(parameters, _SEQUENCE)[1]
     return Algorithm.parse(parameters[scheme[1] : scheme[3]]).oid

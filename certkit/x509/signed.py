@@ -294,7 +294,7 @@ def frame(data: bytes, *, may_continue: bool = False) -> tuple[tlv.Node, tlv.Nod
     Raises:
         DerError: if they consist of anything else.
     """
-    nodes = tlv.children(data, *tlv.only(data, SEQUENCE))
+    nodes = tlv.parts(data, SEQUENCE)
     signed, algorithm, signature = take(nodes, *_FRAME)
     if nodes and not may_continue:
         raise tlv.DerError("something follows the signature")

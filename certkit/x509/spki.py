@@ -92,7 +92,7 @@ class Algorithm(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def _algorithm(der: bytes) -> Algorithm:
-    parts = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    parts = tlv.parts(der, _SEQUENCE)
     if not 1 <= len(parts) <= 2 or parts[0][0] != _OID:
         raise tlv.DerError("an algorithm that is not an identifier and its parameters")
     parameters = der[parts[1][1] : parts[1][3]] if len(parts) == 2 else None
@@ -115,7 +115,7 @@ class PssParameters(NamedTuple):
         """
         digest, mgf_digest, salt, trailer = "sha1", "sha1", 20, 1
         last = 0
-        for tag, _, start, end in tlv.children(parameters, *tlv.only(parameters, _SEQUENCE)):
+        for tag, _, start, end in tlv.parts(parameters, _SEQUENCE):
             if not 0xA0 <= tag <= 0xA3 or tag <= last:
                 raise tlv.DerError("PSS parameters with an unknown part")
             last = tag
@@ -245,7 +245,7 @@ class PublicKeyInfo(NamedTuple):
 # The keys of CAs recur in a run, so they are cached.
 @functools.lru_cache(maxsize=256)
 def _key(der: bytes) -> PublicKeyInfo:
-    parts = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    parts = tlv.parts(der, _SEQUENCE)
     if len(parts) != 2 or parts[0][0] != _SEQUENCE or parts[1][0] != _BIT_STRING:
         raise tlv.DerError("a public key that is not an algorithm and a BIT STRING")
     algorithm = Algorithm.parse(der[parts[0][1] : parts[0][3]])
@@ -259,7 +259,7 @@ def _key(der: bytes) -> PublicKeyInfo:
     if algorithm.oid == DSA:
         prime = 0
         if algorithm.parameters is not None:
-            numbers = tlv.children(algorithm.parameters, *tlv.only(algorithm.parameters, _SEQUENCE))
+            numbers = tlv.parts(algorithm.parameters, _SEQUENCE)
             prime = tlv.integer(algorithm.parameters, numbers[0]) if numbers else 0
         return PublicKeyInfo(der, algorithm, f"dsa-{prime.bit_length()}", prime.bit_length())
     name, bits = _FIXED.get(algorithm.oid, (f"unknown ({algorithm.oid})", 0))
@@ -269,7 +269,7 @@ def _key(der: bytes) -> PublicKeyInfo:
 def _rsa(der: bytes, algorithm: Algorithm, value: bytes) -> PublicKeyInfo:
     if algorithm.oid == RSA and not algorithm.has_null_or_no_parameters:
         raise tlv.DerError("an RSA key with parameters (RFC 3279 section 2.3.1)")
-    numbers = tlv.children(value, *tlv.only(value, _SEQUENCE))
+    numbers = tlv.parts(value, _SEQUENCE)
     if len(numbers) != 2 or {numbers[0][0], numbers[1][0]} != {_INTEGER}:
         raise tlv.DerError("an RSA key that is not a modulus and an exponent")
     modulus, exponent = (tlv.integer(value, node) for node in numbers)
@@ -297,7 +297,7 @@ def _curve(parameters: bytes) -> tuple[str, int, bool]:
 def _field_bits(parameters: bytes) -> int:
     """Return the size of a written-out prime field (X9.62: version, field, curve, …), or 0."""
     try:
-        field = tlv.children(parameters, *tlv.only(parameters, _SEQUENCE))[1]
+        field = tlv.parts(parameters, _SEQUENCE)[1]
         prime = tlv.children(parameters, field[2], field[3])[1]
         return tlv.integer(parameters, prime).bit_length() if prime[0] == _INTEGER else 0
     except (tlv.DerError, IndexError):
