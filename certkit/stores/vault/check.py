@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_SKEW_SECONDS = 60
 _SHORT_TTL_SECONDS = 300
+_MOST_SECONDS = 2**35  # a thousand years; a server may say any number
 
 _INSTALL = "install its certificate again"
 _FATAL = {Kind.BAD_TOKEN, Kind.NO_MOUNT, Kind.NOT_KV_2, Kind.NO_NAMESPACE}
@@ -95,7 +96,8 @@ def _token(store: VaultStore) -> Iterator[Finding]:
         hint = "use one with an ACL policy of policies/vault"
         yield warning("token", "it is a root token, which can do anything", hint)
         return
-    life = "never expires" if token.ttl == 0 else f"valid for {spoken(timedelta(seconds=token.ttl))}"
+    seconds = min(max(token.ttl, 0), _MOST_SECONDS)
+    life = "never expires" if token.ttl == 0 else f"valid for {spoken(timedelta(seconds=seconds))}"
     message = f"{token.display_name}, {life}{', and can be renewed' if token.is_renewable else ''}"
     if 0 < token.ttl < _SHORT_TTL_SECONDS and not token.is_renewable:
         yield warning("token", message, "log in again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from dataclasses import replace
@@ -13,6 +14,8 @@ from certkit.secret import Secret
 from certkit.stores.opening import findings_of
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
+from certkit.vault.settings import VaultSettings
+from tests.odd_http import odd_server, reply
 from tests.openbao import development_server
 from tests.stores import vault_roles
 from tests.stores.contract import CSR, activate, answer, enroll, facts, key
@@ -176,6 +179,19 @@ def test_a_token_that_ends_soon(openbao, connect, place):
     token = openbao.token_for("", ttl="90s", renewable=False)
     [said] = lines(connect(place, token=token), "token")
     assert re.sub(r"(90|8\d) seconds", "N seconds", said) == "warning token: token, valid for N seconds"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "said"), [(10**30, "1,089 years"), (-(10**30), "0 seconds"), (2 * 365 * 86400, "2 years"), (1, "1 second")]
+)
+def test_a_lifetime_of_any_length(ttl, said):
+    """Is put in words; no server says so much, but another program may answer in its place."""
+    data = {"display_name": "token", "policies": [], "ttl": ttl, "renewable": True}
+    with odd_server(reply(200, {"data": data})) as server:
+        settings = VaultSettings(address=server.address, token=Secret(b"t"), max_retries=0)
+        with contextlib.closing(Vault.connect(settings)) as vault:
+            [found] = lines(VaultStore(vault, "secret", "x"), "token")
+    assert found == f"ok token: token, valid for {said}, and can be renewed"
 
 
 def test_a_token_that_may_not_know_itself(openbao, connect, place):
