@@ -18,7 +18,7 @@ from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD, SETTINGS
-from certkit.stores.record import is_generation, is_name
+from certkit.stores.record import FINGERPRINT, is_generation, is_name
 from certkit.x509 import describe, keys, objects
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _ENTRIES = frozenset({RECORD, SETTINGS, POINTER, GENERATIONS, TOKENS, LOCK, "hoo
 _MOST_NAMES = 5
 _PERMISSIONS = "permissions"
 _PUBLIC = [name for name in generation_files.FILES if name != generation_files.KEY]
-_SWEPT = "the next change removes it"
 
 
 def check(store: FileStore) -> list[Finding]:
@@ -128,7 +127,8 @@ def _faults(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator
         yield from _strange(check, generations, [name for name in generations.names() if not is_generation(name)])
         for generation in found.generations:
             with generations.inside(generation.number) as own:
-                yield from _generation(check, store, own)
+                is_swept = FINGERPRINT not in found.record.facts.get(generation.number, {})
+                yield from _generation(check, store, own, is_swept=is_swept)
     yield from _documents(check, store, folder)
     known = {generation.number for generation in found.generations}
     if found.record.undeployed is not None and found.record.undeployed == found.record.active:
@@ -171,19 +171,22 @@ def _documents(check: str, store: FileStore, folder: Folder) -> Iterator[Finding
             yield unknown(check, error.message, error.hint)
 
 
-def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
-    """Yield the names that do not belong in a directory."""
+def _strange(check: str, folder: Folder, names: list[str], *, is_swept: bool = True) -> Iterator[Finding]:
+    """Yield the names that do not belong in a directory; `is_swept` is whether each change removes temporary ones."""
     left = [name for name in names if is_temporary_name(name)]
     others = [name for name in names if name not in left]
     if left:
-        yield warning(check, f"left in {folder.path} by interrupted runs: {_listed(left)}", _SWEPT)
+        paths = " ".join(_quoted(folder.path / name) for name in left[:_MOST_NAMES])
+        hint = "the next change removes it" if is_swept else f"unless that run is still active, remove it: rm {paths}"
+        yield warning(check, f"left in {folder.path} by interrupted runs: {_listed(left)}", hint)
     if others:
         yield warning(check, f"not created by certkit in {folder.path}: {_listed(others)}", "move it away")
 
 
-def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
+def _generation(check: str, store: FileStore, folder: Folder, *, is_swept: bool) -> Iterator[Finding]:
     """Yield the faults in the directory of a generation."""
-    yield from _strange(check, folder, [name for name in folder.names() if not generation_files.is_file(name)])
+    names = [name for name in folder.names() if not generation_files.is_file(name)]
+    yield from _strange(check, folder, names, is_swept=is_swept)
     is_begun = folder.has(generation_files.FULLCHAIN) or folder.has(generation_files.TRUST_BUNDLE)
     if is_begun and not folder.has(generation_files.CERTIFICATE):
         yield warning(check, f"an install in {folder.path} was interrupted", "install the certificate again")

@@ -115,8 +115,8 @@ def require_open(folder: Folder) -> None:
 def sweep(folder: Folder, record: Record | None) -> None:
     """Remove the remains of killed runs from the directory of an identity; the caller holds its lock.
 
-    With a record, whatever its age, also those in generations whose certificate it does not describe: in others, no
-    run was interrupted.
+    With a record, whatever its age, also those in generations whose certificate it does not describe. In others only a
+    copy can have been interrupted, which describes certificates first; `install` sweeps where it is repeated.
     """
     folder.sweep()
     if folder.has(TOKENS):

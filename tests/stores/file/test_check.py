@@ -14,7 +14,7 @@ from certkit.findings import Status
 from certkit.stores.file.store import FileStore
 from certkit.stores.opening import findings_of
 from tests.conftest import require_program
-from tests.stores.contract import FIELDS, activate, enroll
+from tests.stores.contract import FIELDS, activate, enroll, facts
 from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
 
 
@@ -97,6 +97,30 @@ def test_a_check_changes_nothing(store):
     ]
     assert tree(store.root) == before
     store.change("acme", lambda record: record)
+    assert told(store) == []
+
+
+@pytest.mark.parametrize("is_described", [False, True])
+def test_what_is_said_of_a_leftover_in_a_generation(store, is_described):
+    """Is what happens: the next change removes it, but not beside a certificate that the record describes."""
+    enroll(store, issued=1)
+    if is_described:
+        store.change("acme", lambda record: record.describe("0001", facts(0)))
+    left = store.root / "acme" / "generations" / "0001" / ".ca.pem.0123456789ab.tmp"
+    left.write_text("")
+    [said] = told(store)
+    store.change("acme", lambda record: record.describe("0001", {"seen": "yes"}))
+    assert left.exists() is is_described
+    where, _, hint = said.partition(" -> ")
+    assert where == (
+        "warning identity:acme: left in STORE/acme/generations/0001 by interrupted runs: .ca.pem.0123456789ab.tmp"
+    )
+    if is_described:
+        what, command = hint.split(": ")
+        assert what == "unless that run is still active, remove it"
+        subprocess.run(command.replace("STORE", str(store.root)), shell=True, check=True)
+    else:
+        assert hint == "the next change removes it"
     assert told(store) == []
 
 
