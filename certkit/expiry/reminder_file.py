@@ -204,10 +204,7 @@ class ReminderFile:
 
 def _content(folder: Folder, path: Path) -> bytes:
     """Return the bytes of the file, which must be that of this version or an older one; empty if it does not exist."""
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(
-            f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that you own"
-        )
+    writing.require_writable(path)
     if not path.name:
         raise InputError(f"cannot write {path}: not a regular file", hint="name a file")
     if not folder.has(path.name):

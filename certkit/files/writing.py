@@ -60,10 +60,21 @@ def require_directory(path: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: no directory {folder}", hint="create the directory first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(
-            f"cannot write {path}: no permission to write in {folder}", hint="choose a directory that you own"
-        )
+    require_writable(path)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a target in a directory that is not writable.
+
+    Raises:
+        InputError: if the directory is not writable.
+    """
+    folder = path.parent
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise reading.failure("cannot write", path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    raise InputError(f"cannot write {path}: no permission to write in {folder}", hint="choose a directory that you own")
 
 
 def publish(path: Path, content: Content, *, replace: bool = False, mode: int | None = None) -> None:

@@ -222,3 +222,28 @@ def test_cron_of_root_exports_into_etc_wise(situation, root):
     assert (first.code, first.json["changed"], second.json["changed"]) == (0, True, False)
     status = (etc / "wise" / "key.pem").stat()
     assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o640, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("key", "generate", "--out", "/mnt/ro/k"),
+        ("csr", "create", "--organization", "A", "--key-out", "/mnt/ro/k", "--out", "c"),
+        ("csr", "create", "--organization", "A", "--key-out", "k", "--out", "/mnt/ro/c"),
+        ("csr", "create", "--batch", "batch", "--out-dir", "/mnt/ro/out"),
+        ("expiry", "ca.pem", "--output", "/mnt/ro/report"),
+        ("expiry", "ca.pem", "--remind", "28d", "--state", "/mnt/ro/state.json"),
+        ("identity", "enroll", "acme", "--organization", "A", "--store", "file:/mnt/ro/store"),
+        ("policy", "new", "own", "--out", "/mnt/ro/own.toml"),
+        ("wise", "ca", "ca.pem", "--out", "/mnt/ro/bundle.pem"),
+    ],
+)
+def test_a_read_only_file_system(situation, root, command):
+    """Is named as such by every command that writes, since no permission would help."""
+    (situation.folder / "ca.pem").write_bytes(root.pem)
+    (situation.folder / "batch").write_text('{"name": "a", "organization": "A"}\n')
+    (situation.folder / "ro").mkdir()
+    situation.mounts.append("mount -t tmpfs -o ro none /mnt/ro")
+    done = situation(*command)
+    assert done.code in {1, 3}
+    assert "read-only file system. Choose a place that can be written to" in done.err
