@@ -43,8 +43,8 @@ READ, WRITE = 4, 2
 class Trust:
     """The owners whose directories are safe besides those of root and the effective user.
 
-    `exceptions` are paths that are safe with all that is below, whoever owns them; `*` means everywhere, except for
-    root. `group` is a group whose members may write.
+    `exceptions` are paths that are safe with all that is below, whoever owns them; `*` and `/` mean everywhere, except
+    for root. `group` is a group whose members may write.
     """
 
     exceptions: tuple[str, ...] = ()
@@ -88,10 +88,10 @@ class Trust:
             raise UnsafeDirectoryError(f"cannot {goal} {path}: {fault[0]}", hint=fault[1])
 
     def _excepts(self, where: str) -> bool:
-        if "*" in self.exceptions and os.geteuid() != 0:
+        roots = [os.path.normpath(each).rstrip("/") for each in self.exceptions if os.path.isabs(each)]
+        if ("*" in self.exceptions or "" in roots) and os.geteuid() != 0:
             return True
-        roots = [os.path.normpath(each) for each in self.exceptions if os.path.isabs(each)]
-        return any(where == root or where.startswith(root.rstrip("/") + "/") for root in roots)
+        return any(where == (root or "/") or (root and where.startswith(f"{root}/")) for root in roots)
 
 
 DEFAULT_TRUST = Trust()

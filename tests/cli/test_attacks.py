@@ -159,12 +159,13 @@ def test_reading_is_always_allowed(victim):
 
 
 def test_a_store_that_is_declared_safe(victim):
-    """CERTKIT_SAFE_DIRECTORY lets root work there all the same; `*` does not."""
+    """CERTKIT_SAFE_DIRECTORY lets root work there all the same; `*` does not, and neither does the root directory."""
     store = victim.home / "store"
     victim.identity(store)
     victim.give(victim.home)
     arguments = ("identity", "renew", "acme", "--force", "--store", f"file:{store}")
-    assert victim.run(*arguments, CERTKIT_SAFE_DIRECTORY="*").returncode == 3
+    for everywhere in ("*", "/", "//", "/home/.."):
+        assert victim.run(*arguments, CERTKIT_SAFE_DIRECTORY=everywhere).returncode == 3
     assert victim.run(*arguments, CERTKIT_SAFE_DIRECTORY=f"/nowhere:{victim.home}").returncode == 0
 
 
