@@ -171,7 +171,7 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
         InputError: if the line is not a valid entry.
     """
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=lambda pairs: _unique(pairs, where))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON", hint="write one JSON object per line") from error
     if not isinstance(found, dict):
@@ -201,6 +201,15 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
         )
     except InputError as error:
         raise InputError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _unique(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InputError(f"{where}: the key {key!r} appears more than once", hint="remove one of them")
+        found[key] = value
+    return found
 
 
 def _value(found: dict[str, Any], option: str, *, is_list: bool) -> Any:

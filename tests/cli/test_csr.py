@@ -349,6 +349,16 @@ def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
     assert "line 1: `name` must be" in refused.err
 
 
+@pytest.mark.parametrize("twice", ['"name": "b"', '"organization": "B"', '"organization": "A"'])
+def test_a_batch_refuses_a_key_that_appears_twice(certkit, tmp_path, twice):
+    """JSON leaves open which of the values counts."""
+    (tmp_path / "batch").write_text(f'{{"name": "a", "organization": "A", {twice}}}\n')
+    refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
+    key = twice.split('"')[1]
+    assert (refused.code, (tmp_path / "out").exists()) == (3, False)
+    assert f"line 1: the key '{key}' appears more than once" in refused.err
+
+
 def test_force_replaces_files_only(certkit, tmp_path):
     """A device, a pipe or a directory is not a file to replace, and is not waited for."""
     certkit("key", "generate", "--out", "k")
