@@ -75,7 +75,7 @@ class Machine:
         spec = IssuerSpec.parse(identity.record.settings.issuer)
         if spec.kind is IssuerKind.VAULT_PKI:
             with self.opener.connect() as vault:
-                yield VaultPki(vault, spec.where)
+                yield VaultPki(vault, spec.where, identity.name)
         elif spec.kind is IssuerKind.COMMAND:
             programs = self.programs(store)
             program = programs.stored("issuer", spec.where, identity=identity.name)

@@ -155,10 +155,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class VaultPki:
-    """A role of a PKI secrets engine of Vault or OpenBao; `where` is MOUNT/ROLE."""
+    """A role of a PKI secrets engine of Vault or OpenBao; `where` is MOUNT/ROLE, and `identity` a name for hints."""
 
     vault: Vault
     where: str
+    identity: str = "NAME"
 
     def issue(self, csr: bytes) -> IssuerAnswer:
         """Return the certificate for a CSR (PEM), the CAs above it, and the root as the trust bundle.
@@ -177,8 +178,13 @@ class VaultPki:
         try:
             document, where = self.vault.call(mount, "sign", role, fields, may_repeat=False)
         except VaultError as error:
+            hint = f"check MOUNT and ROLE: certkit identity update {self.identity} --issuer vault-pki:MOUNT/ROLE"
             if error.kind is Kind.BAD_REQUEST:
-                raise RefusedError(error.message, hint=error.hint) from error
+                is_misspelt = "unknown role" in error.message
+                raise RefusedError(error.message, hint=hint if is_misspelt else error.hint) from error
+            if error.kind in {Kind.NO_MOUNT, Kind.NOT_FOUND, Kind.ABSENT}:
+                message = f"cannot sign vault://{mount}/sign/{role}: no PKI secrets engine is mounted at {mount}"
+                raise VaultError(message, hint=hint, kind=error.kind) from None
             raise
         data = pick(document, "data", of=dict, where=where)
         above = texts(data.get("ca_chain")) or texts([data["issuing_ca"]] if data.get("issuing_ca") else None)

@@ -230,8 +230,14 @@ class Vault:
         path = joined(checked_path(mount), operation, checked_path(name))
         where = f"vault://{path}"
         client = self.transport.again if may_repeat else self.transport.once
-        with asking(operation, where, rule=acl_rule("update", path)):
-            return client.adapter.post(f"/v1/{quote(path)}", json=dict(fields)), where
+        try:
+            with asking(operation, where, rule=acl_rule("update", path)):
+                return client.adapter.post(f"/v1/{quote(path)}", json=dict(fields)), where
+        except VaultError as error:
+            if error.kind is not Kind.NO_MOUNT:
+                raise
+            message = f"cannot {operation} {where}: no secrets engine is mounted at {mount}"
+            raise VaultError(message, hint=error.hint, kind=error.kind) from None
 
     def health(self) -> Health | None:
         """Return the state of the server, which needs no token; None if it does not say, as inside a namespace."""

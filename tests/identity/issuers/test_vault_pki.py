@@ -63,14 +63,18 @@ def test_a_shorter_time_is_a_warning(vault, openbao, mount):
 
 
 def test_what_the_role_refuses(vault, mount):
-    """Is a refusal that says why; a mount that is not there is not."""
+    """Is a refusal that says why; a mount that is not there, or of another engine, is not, and is named."""
     text, _ = asked()
     for role, csr in (("nobody", text), ("client", b"not a CSR")):
         with pytest.raises(RefusedError) as caught:
             VaultPki(vault, f"{mount}/{role}").issue(csr)
         assert caught.value.message.startswith(f"cannot sign vault://{mount}/sign/{role}: ")
-    with pytest.raises(VaultError):
-        VaultPki(vault, "absent/client").issue(text)
+    for other in ("absent", "secret"):
+        with pytest.raises(VaultError) as failed:
+            VaultPki(vault, f"{other}/client", "acme").issue(text)
+        why = f"no PKI secrets engine is mounted at {other}"
+        assert failed.value.message == f"cannot sign vault://{other}/sign/client: {why}"
+        assert failed.value.hint.endswith("certkit identity update acme --issuer vault-pki:MOUNT/ROLE")
 
 
 def test_a_token_needs_one_rule(openbao, mount):
