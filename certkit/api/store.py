@@ -11,7 +11,7 @@ from certkit.api import arguments
 from certkit.api.handle import StoreHandle, opener
 from certkit.api.machine import Machine
 from certkit.api.signatures import public
-from certkit.errors import CertkitError, InputError, RefusedError, after
+from certkit.errors import CertkitError, InputError, RefusedError, StoreError, after
 from certkit.findings import Status
 from certkit.stores.record import require_name
 
@@ -584,6 +584,10 @@ class IdentityStore:
                 if not force:
                     raise
                 is_there, active = False, None
+            except StoreError:  # its record cannot be read
+                if not force:
+                    raise
+                active = None
             if active is not None and not force:
                 raise RefusedError(f"refusing to remove {name}: generation {active} is active", hint="use --force")
             opened.remove(name)  # also what a killed run has left

@@ -107,3 +107,16 @@ def test_a_prefix_with_other_things(certkit, variables, openbao, command):
     openbao.api("POST", "secret/data/others/folder/note", {"data": {"x": "y"}})
     ran = certkit("identity", *command, "--store", "vault://secret/others", env=variables())
     assert (ran.code, ran.out, "no identity" in ran.err) == (3, "", True)
+
+
+@pytest.mark.parametrize("record", ["settings", "pointer"])
+def test_an_unreadable_record_can_be_removed(certkit, variables, openbao, record):
+    """With --force, with its keys, as in a directory; without, it is an error."""
+    of, env = ("acme", "--store", "vault://secret/unreadable"), variables()
+    assert certkit("identity", "enroll", *of, "--organization", "Acme Ltd", env=env).code == 0
+    openbao.api("POST", f"secret/data/unreadable/acme/{record}", {"data": {"x": "y"}})
+    assert certkit("identity", "remove", *of, env=env).code == 3
+    assert openbao.api("GET", f"secret/data/unreadable/acme/{record}")
+    removed = certkit("identity", "remove", *of, "--force", "--json", env=env)
+    assert (removed.code, removed.json["changed"]) == (0, True)
+    assert certkit("identity", "list", *of[1:], env=env).code == 3
