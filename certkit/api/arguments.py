@@ -174,8 +174,10 @@ def _key_file(key: Any) -> Finding:
     return keyfile.key_file_finding(key) if is_file else skipped("key-file", "the key was not read from a file")
 
 
-def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[Certificate], HeldKey]:
-    """Return certificates and their private key, which is in the same data if it is None.
+def pair(
+    certificate: Data, key: Any, passphrase: Secret | None, *, hint: str = "give its private key: --key KEY"
+) -> tuple[list[Certificate], HeldKey]:
+    """Return certificates and their private key, which is in the same data if it is None; `hint` is for no key at all.
 
     Raises:
         InputError: if one cannot be read, or there is no key.
@@ -194,7 +196,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[C
     elif b"PRIVATE KEY-----" in data:
         held = held_key(certificate, passphrase, read=(data, name))
     else:
-        raise InputError(f"{name} contains no private key", hint="give its private key: --key KEY")
+        raise InputError(f"{name} contains no private key", hint=hint)
     return list(bundle.certificates), held
 
 

@@ -31,6 +31,8 @@ _TRIES = 20
 _LOOKS = 10
 _PAUSE_SECONDS = 0.2
 
+# Settings that `update` changes; the others are those of the requests, and need another identity.
+_CHANGEABLE = {"trust_bundle", "client_id", "issuer", "probe", "deploy_hook", "group"}
 # Settings that the command line spells otherwise.
 _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 
@@ -233,7 +235,9 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
 
 def _differs(name: str, option: str) -> InputError:
     spelt = _SPELT.get(option, option).replace("_", "-")
-    hint = f"leave the option out, choose another name, or see certkit identity update {name}"
+    hint = "leave the option out, or choose another name"
+    if option in _CHANGEABLE:
+        hint = f"leave the option out, or change the setting: certkit identity update {name} --help"
     return InputError(f"{name}: already exists with a different --{spelt}", hint=hint)
 
 

@@ -99,7 +99,7 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
         raise overview.none_active(identity)
     generation = overview.generation(identity, number)
     if generation.issued is None:
-        raise InputError(f"{name}: generation {number} has no certificate", hint="see certkit identity show")
+        raise InputError(f"{name}: generation {number} has no certificate", hint=f"see certkit identity show {name}")
     if wanted.form not in _FORMS:
         raise InputError(f"unknown format {wanted.form!r}", hint=f"formats: {', '.join(_FORMS)}")
     key = functools.partial(_key, store, identity, number, wanted)

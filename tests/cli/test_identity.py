@@ -181,9 +181,20 @@ def test_enroll_again(identity):
     [("--policy", "wise-production"), ("--policy", "general"), ("--organization", "Other"), ("--type", "rsa-2048")],
 )
 def test_enroll_again_otherwise(identity, options):
-    """A conflicting option is exit 3 that names it, and nothing changes."""
+    """A conflicting option is exit 3 that names it, and nothing changes; no setting of these can be changed."""
     identity(*ENROLL)
-    refuses(identity, 3, f"acme: already exists with a different {options[0]}. ", "enroll", "acme", *options)
+    said = f"acme: already exists with a different {options[0]}. Leave the option out, or choose another name\n"
+    refuses(identity, 3, said, "enroll", "acme", *options)
+
+
+@pytest.mark.parametrize(
+    "options", [("--client-id", "other"), ("--issuer", "command:/bin/false"), ("--probe", "https://x.example/")]
+)
+def test_enroll_again_with_another_setting(identity, options):
+    """The error names the command that changes it."""
+    identity(*ENROLL, "--client-id", "acme")
+    said = f"already exists with a different {options[0]}. Leave the option out, or change the setting: certkit"
+    refuses(identity, 3, said, "enroll", "acme", *options)
 
 
 def test_enroll_by_a_file(identity, tmp_path):
@@ -504,9 +515,11 @@ def test_import_of_bad_bundles(identity, tmp_path, options, said):
 
 
 def test_import_a_bundle_without_a_key(identity, tmp_path):
-    """Says what is missing."""
+    """Says what is missing, and advises nothing that --pkcs12 excludes."""
     bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY), has_key=False)
-    assert "contains no private key" in identity(*PKCS12, "--passphrase-file", "pw").err
+    refused = identity(*PKCS12, "--passphrase-file", "pw").err
+    assert "contains no private key" in refused
+    assert "Give a bundle that contains the key, or --key KEY --cert CERT instead of --pkcs12" in refused
 
 
 @pytest.mark.parametrize(

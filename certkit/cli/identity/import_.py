@@ -47,7 +47,8 @@ def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkc
         hint = "give --key KEY --cert CERT, or --pkcs12 FILE"
         raise InputError("import needs the private key and its certificate", hint=hint)
     secret = inputs.passphrase(options.pop("passphrase_file"))
-    certificate, held = inputs.pair(pkcs12 or cert or "", key, secret)
+    hint = "give a bundle that contains the key, or --key KEY --cert CERT instead of --pkcs12"
+    certificate, held = inputs.pair(pkcs12 or cert or "", key, secret, hint=hint)
     options["untrusted"] = [inputs.data(each) for each in options["untrusted"]]
     options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
     with identities(options.pop("store_uri"), output, secret) as store:

@@ -331,7 +331,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     return _unlocked(lambda known: arguments.held_key(given, known, "standard input"), secret, reference)
 
 
-def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, HeldKey]:
+def pair(cert: str, key: str | None, secret: Secret | None, **options: str) -> tuple[bytes, HeldKey]:
     """Return certificates (PEM) and their private key, from one or two files, and the finding about the key file.
 
     Raises:
@@ -342,7 +342,7 @@ def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, Held
     from certkit.x509.certificate import to_pem
 
     given, other = data(cert), None if key in {None, cert} else data(key)
-    chain, held = _unlocked(lambda known: arguments.pair(given, other, known), secret, key or cert)
+    chain, held = _unlocked(lambda known: arguments.pair(given, other, known, **options), secret, key or cert)
     return to_pem(chain), held
 
 
