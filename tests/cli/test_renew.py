@@ -11,6 +11,7 @@ from certkit.identity.enroll import add_request, enroll
 from certkit.identity.install import install
 from tests import pki
 from tests.cli.test_identity import ENROLL, ISSUING, NOW, POLICY, ROOT, SETTINGS, TRUSTING, Identities
+from tests.conftest import Command
 
 SIGN = """\
 import os
@@ -139,6 +140,30 @@ def test_all_names_what_failed(identity, signer):
     (identity.folder / "ca.key").rename(identity.folder / "away.key")
     identity("enroll", "mine", *options)
     assert "certkit: error: mine: program failed" in identity("renew", "--all").err
+
+
+def test_a_failed_renewal_has_the_facts_of_its_identity(identity, signer):
+    """In the JSON of --all, the error is beside them."""
+    options = ("--policy", "general", "--organization", "Acme Ltd", "--ca", "bundle.pem", "--issuer", f"{signer} 1")
+    identity("enroll", "mine", *options)
+    (identity.folder / "ca.key").rename(identity.folder / "away.key")
+    ran = identity("renew", "--all", "--force", "--json")
+    [entry] = ran.json
+    assert (ran.code, entry["status"], entry["changed"]) == (2, "critical", True)
+    assert entry["error"]["message"].startswith("program failed")
+    assert (entry["policy"], entry["active"]["generation"], entry["pending"]["generation"]) == (
+        ("general", "0001", "0002")
+    )
+    assert set(entry) == {*identity("show", "mine", "--json").json, "error"}
+
+
+def test_an_active_certificate_that_is_missing(identity):
+    """Is what expiry says of an identity whose file was deleted; a generation is active."""
+    identity.use("mine")
+    (identity.folder / "store/mine/generations/0001/certificate.pem").unlink()
+    watched = Command(identity.folder)("expiry", "identity:mine", "--store", "file:store")
+    assert watched.code == 3
+    assert "cannot read identity:mine: the certificate of the active generation 0001 is missing" in watched.err
 
 
 def test_all(identity):

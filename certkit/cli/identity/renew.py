@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from certkit.cli.identity import deploy_option, document_of, in_identities, probe_option
 from certkit.cli.shared.stores import complete_identities
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError
 from certkit.findings import exit_code, roll_up
 from certkit.printable import sentences
 
@@ -51,8 +52,17 @@ def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
     for each in results:
         _say(output, each)
     if output.as_json:
-        output.document([document_of(each) for each in results] if all_ else document_of(results[0]))
+        output.document([_entry(store, each) for each in results] if all_ else document_of(results[0]))
     return exit_code(roll_up((getattr(each, "outcome", None) or each).status for each in results))
+
+
+def _entry(store: IdentityStore, found: Overview | Unread) -> dict[str, Any]:
+    """Return the JSON of a renewal; a failed one has the facts of the identity as well, if these can be read."""
+    entry = document_of(found)
+    if "error" in entry:
+        with contextlib.suppress(CertkitError):
+            entry = {**document_of(store.show(found.name)), **entry}
+    return entry
 
 
 def _say(output: Output, found: Overview | Unread) -> None:

@@ -36,8 +36,12 @@ def look_at_identity(store: Store, name: str, now: datetime) -> Iterator[Seen]:
         yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
         return
     if found is None:
+        active = identity.record.active
         hint = f"see what is pending: certkit identity show {name}"
         message = f"cannot read {source}: no generation is active"
+        if active is not None:
+            message = f"cannot read {source}: the certificate of the active generation {active} is missing"
+            hint = f"restore it from a backup, or activate another one: certkit identity activate {name}"
         yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
         return
     yield Sighting(source, found)
