@@ -212,6 +212,6 @@ def _hint(error: str, status: int, question: TokenRequest, *, has_certificate: b
 
 def _shown(said: str, *, hidden: Sequence[Secret]) -> str:
     """Return a server's text with secrets removed, escaped and shortened."""
-    for secret in hidden:
-        said = said.replace(secret.reveal().decode("utf-8", "replace"), "(hidden)")
+    for text in (secret.reveal().decode("utf-8", "replace") for secret in hidden):
+        said = said.replace(text, "(hidden)") if text else said  # an empty text is between all characters
     return brief(" ".join(said.split()).rstrip("."), 200)

@@ -329,6 +329,16 @@ def test_what_wise_says_is_fit_to_be_shown(wise):
     assert len(told.value.message) < 300
 
 
+def test_an_empty_secret_hides_nothing(wise):
+    """A stored refresh token that was emptied by hand is not between all characters of what Wise says."""
+    emptied = replace(exchange(wise), refresh=Secret(b""))
+    answering(wise, 400, {"error": "invalid_grant", "error_description": "Bad token"})
+    with pytest.raises(RefusedError) as told:
+        oauth.renew(endpoint(wise), CLIENT, emptied, now=now())
+    assert "Bad token" in told.value.message
+    assert "(hidden)" not in told.value.message
+
+
 # Trying again
 
 
