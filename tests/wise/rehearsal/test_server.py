@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from certkit.errors import InputError
+from certkit.wise.rehearsal import server
 from tests import pki
 from tests.pki import NOW
 from tests.wise.rehearsal.stage import REDIRECT_URI, SECRET, Stage, basic, wait_until
@@ -159,6 +162,26 @@ def test_the_pages_and_the_api_answer_over_http(stage):
     assert head.endswith(b"\r\n\r\n")
     assert b'{"error": "unauthorized"' in api
     assert stage.log == ["GET /callback/ 200", "HEAD / 200", "POST /oauth/token 401"]
+
+
+def test_a_client_that_stalls_keeps_nobody_waiting(stage, tmp_path):
+    """One request at a time changes the state, but no connection is read or written meanwhile."""
+    with stage.serving() as listeners, contextlib.ExitStack() as held:
+        for listener in (listeners.web, listeners.api, listeners.api_mtls):
+            for begun in (b"", b"GET / HTTP/1.0\r\n", b"POST /controls HTTP/1.0\r\nContent-Length: 9\r\n\r\na"):
+                stalled = held.enter_context(socket.create_connection(("127.0.0.1", listener.port)))
+                stalled.sendall(begun)
+        unread = held.enter_context(socket.socket())
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        unread.connect(("127.0.0.1", listeners.web.port))
+        unread.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        began = time.monotonic()
+        page = said(listeners.web, b"GET /controls HTTP/1.0\r\n\r\n")
+        form = b"action=enforce"
+        change = said(listeners.web, b"POST /controls HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(form), form))
+        status, _ = call(listeners.addresses[2], context(stage, tmp_path, stage.client()))
+        assert time.monotonic() - began < server.TIMEOUT_SECONDS / 2
+    assert (page[9:12], change[9:12], status) == (b"200", b"303", 401)
 
 
 def test_a_code_that_many_use_at_once_works_once(stage):
