@@ -230,7 +230,23 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
     then = _options(known)
     for option, value in _options(wanted).items():
         if value != then[option] and (value != left_out[option] or option == "policy"):
+            if option == "trust_bundle" and has_same_cas(known.trust_bundle, wanted.trust_bundle):
+                continue
             raise _differs(name, option)
+
+
+def has_same_cas(one: str | None, other: str | None) -> bool:
+    """Return whether two trust bundles (PEM) name the same CAs; version 0.1.0 kept whatever else was in the file."""
+    from certkit.verify.path import is_anchor
+
+    if one == other or one is None or other is None:
+        return one == other
+    try:
+        both = [objects.certificates(each.encode(), name="the trust bundle") for each in (one, other)]
+    except InputError:
+        return False
+    first, second = ([each for each in found if is_anchor(each)] for found in both)
+    return bool(first) and first == second
 
 
 def _differs(name: str, option: str) -> InputError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
-from certkit.identity.enroll import Done, require_same, trusting
+from certkit.identity.enroll import Done, has_same_cas, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
 from certkit.x509 import describe, keys, objects
@@ -103,7 +103,7 @@ def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *
         RefusedError: if the CAs belong to another environment, or all have expired.
     """
     name, known = identity.name, identity.record.settings
-    if known.trust_bundle == bundle:
+    if has_same_cas(known.trust_bundle, bundle):
         return Done(identity, changed=False)
     if known.trust_bundle is not None and any(each.is_issued for each in identity.generations):
         require_same(name, known, replace(known, trust_bundle=bundle))

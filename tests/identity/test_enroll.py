@@ -9,12 +9,23 @@ from datetime import timedelta
 import pytest
 
 from certkit.errors import InputError, RefusedError
-from certkit.identity import overview, pointer
+from certkit.identity import install, overview, pointer
 from certkit.stores.record import Record, Settings
 from certkit.x509 import keys, objects
 from certkit.x509.names import SubjectOptions
 from tests import pki
-from tests.identity.conftest import POLICY, SETTINGS, SUBJECT, csr_of, enroll, everything, request_again, states, use
+from tests.identity.conftest import (
+    POLICY,
+    ROOT,
+    SETTINGS,
+    SUBJECT,
+    csr_of,
+    enroll,
+    everything,
+    request_again,
+    states,
+    use,
+)
 
 
 def test_the_first_generation(store):
@@ -56,6 +67,19 @@ def test_again_with_the_same_options_or_fewer(store, settings):
     before = everything(store)
     assert not enroll(store, settings=settings).changed
     assert everything(store) == before
+
+
+def test_again_where_an_older_version_kept_the_whole_file(store):
+    """The CAs are what is compared: version 0.1.0 stored other certificates of the file of --ca beside them."""
+    whole = ROOT.pem + ROOT.issue().pem
+    enroll(store, settings=replace(SETTINGS, trust_bundle=whole.decode()))
+    before = everything(store)
+    assert not enroll(store, settings=SETTINGS).changed
+    assert not install.trust(store, store.load("acme"), POLICY, SETTINGS.trust_bundle, now=pki.NOW).changed
+    assert everything(store) == before
+    for bundle in (pki.root().pem, ROOT.pem + pki.root().pem):
+        with pytest.raises(InputError, match="already exists with a different --ca"):
+            enroll(store, settings=replace(SETTINGS, trust_bundle=bundle.decode()))
 
 
 @pytest.mark.parametrize(
