@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -137,9 +138,11 @@ def test_an_interrupt(tmp_path, script):
     assert ends(read_pid(tmp_path / "pid"))
 
 
-def test_what_a_hook_leaves_running(tmp_path, script):
-    """Such as the server that it restarted, goes on."""
-    run(script('sleep 600 & echo $! > "$OUT"'), {**PATH, "OUT": str(tmp_path / "pid")})
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_a_hook_leaves_running(tmp_path, script, code):
+    """Such as the server that it restarted, goes on, also where the hook itself fails."""
+    with pytest.raises(HookError) if code else contextlib.nullcontext():
+        run(script(f'sleep 600 & echo $! > "$OUT"; exit {code}'), {**PATH, "OUT": str(tmp_path / "pid")})
     pid = read_pid(tmp_path / "pid")
     try:
         time.sleep(0.2)
