@@ -120,8 +120,10 @@ def anchors(several: Iterable[Data | str] | None, settings: TrustSettings | None
     return found
 
 
-def trust_bundle(ca: Data | None) -> str | None:
+def trust_bundle(ca: Data | None, *, read: tuple[bytes, str] | None = None) -> str | None:
     """Return the CAs in the data that an identity is to trust, as PEM; other certificates are left out.
+
+    `read` is the content of the data with its name, if it has been read: a pipe can be read only once.
 
     Raises:
         InputError: if there is no certificate, or none is a CA's.
@@ -132,7 +134,7 @@ def trust_bundle(ca: Data | None) -> str | None:
 
     if ca is None:
         return None
-    data, name = content(ca, "ca")
+    data, name = read or content(ca, "ca")
     found = [each for each in objects.certificates(data, name=name) if is_anchor(each)]
     if not found:
         hint = "give the partner's CA certificate, not the certificate issued for you"
@@ -145,7 +147,7 @@ def held_key(
 ) -> HeldKey:
     """Return a private key, given as data or as a key of the package cryptography, and the finding about its file.
 
-    `read` is the content of the data with its name, if it has been read: a pipe can be read only once.
+    `read` is as for `trust_bundle`.
 
     Raises:
         InputError: if it cannot be read.

@@ -378,11 +378,18 @@ class IdentityStore:
 
         with self._loaded(name) as (opened, identity, policy):
             pasted, file = arguments.content(certificate, "the given file")
-            arguments.trust_bundle(ca)  # raises if there is no CA; `install` judges what else is in the data
-            bundle = None if ca is None else arguments.content(ca, "ca")[0]
+            given = None if ca is None else arguments.content(ca, "ca")
+            arguments.trust_bundle(ca, read=given)  # raises without a CA; `install` judges the rest
             others = arguments.gathered(objects.certificates, untrusted, "untrusted")
             done, number = install(
-                opened, identity, pasted, policy, file=file, trust_bundle=bundle, untrusted=others, now=self._now()
+                opened,
+                identity,
+                pasted,
+                policy,
+                file=file,
+                trust_bundle=given and given[0],
+                untrusted=others,
+                now=self._now(),
             )
             if not no_activate:
                 with after(done.changed):

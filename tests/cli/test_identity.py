@@ -451,6 +451,25 @@ def test_import(identity, tmp_path):
     refuses(identity, 3, "with a different --policy", *(*arguments[:3], "wise-production", *arguments[4:]))
 
 
+def test_every_file_may_be_a_pipe(identity, tmp_path):
+    """Each file is read once, so the shell's <(COMMAND) can stand for it."""
+    ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY).write(tmp_path, "old")
+    (tmp_path / "ca.pem").write_bytes(ISSUING.pem + ROOT.pem)
+    identity(*ENROLL)
+    identity.answer()
+    for arguments in (
+        "install acme <(cat answer.pem) --ca <(cat root.pem) --store file:store",
+        "update acme --ca <(cat root.pem) --store file:store",
+        "import other --key <(cat old.key) --cert <(cat old.pem) --ca <(cat ca.pem) --store file:others",
+        "enroll third --organization Acme --ca <(cat root.pem) --store file:others",
+    ):
+        ran = subprocess.run(
+            ["bash", "-c", f'"$@" identity {arguments}', "-", *command()],
+            capture_output=True, cwd=tmp_path, env=environment(), check=False,
+        )  # fmt: skip
+        assert (ran.returncode, ran.stderr) == (0, b""), arguments
+
+
 def test_import_what_does_not_belong_together(identity, tmp_path):
     """Is exit 2, and there is no identity."""
     ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "one")
