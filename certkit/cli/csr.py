@@ -42,9 +42,9 @@ def csr() -> None:
 @inputs.policy_option
 @inputs.subject_options
 @inputs.file_option("--key", metavar="KEY", help="Private key to use.")
-@inputs.file_option("--key-out", metavar="KEY", help="File for a new private key.")
+@inputs.new_file_option("--key-out", metavar="KEY", help="File for a new private key.")
 @key_type_option(help="Key type.  [default: the policy's first]")
-@inputs.file_option("--out", metavar="CSR", help="File for the CSR; - is standard output.")
+@inputs.new_file_option("--out", metavar="CSR", help="File for the CSR; - is standard output.")
 @inputs.file_option("--batch", metavar="FILE", help="JSON Lines file: create one key and CSR per line.")
 @inputs.file_option("--out-dir", metavar="DIR", help="Directory for the NAME.key and NAME.csr files of --batch.")
 @if_absent_option

@@ -38,7 +38,7 @@ def key() -> None:
 
 @click.command()
 @key_type_option(help="Key type.  [default: ec-p256]")
-@inputs.file_option("--out", required=True, metavar="KEY", help="File to create; - is standard output.")
+@inputs.new_file_option("--out", required=True, metavar="KEY", help="File to create; - is standard output.")
 @if_absent_option
 @force_option
 @inputs.passphrase_option

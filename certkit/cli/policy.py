@@ -95,7 +95,7 @@ def validate(output: Output, *, path: str) -> int:
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@inputs.file_option("--out", metavar="FILE", help="File to create; - is standard output.  [default: NAME.toml]")
+@inputs.new_file_option("--out", metavar="FILE", help="File to create; - is standard output.  [default: NAME.toml]")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @reporting
 def new(output: Output, *, name: str, out: str | None, force: bool) -> int:

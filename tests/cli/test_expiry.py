@@ -216,6 +216,14 @@ def test_a_report_to_a_device_goes_through_it(certkit, certificates, tmp_path):
     assert os.readlink("/dev/stdout") == link
 
 
+def test_reminders_are_not_kept_in_standard_output(certkit, certificates, tmp_path):
+    """Its name is no other one for a file called -, and what cannot be kept is a warning."""
+    before = set(tmp_path.iterdir())
+    ran = certkit("expiry", "certs/fine.pem", *NOW, "--remind", "90d", "--state", "/dev/stdout")
+    assert (ran.code, set(tmp_path.iterdir())) == (1, before)
+    assert "certkit: warning: cannot read /dev/stdout: it is a symbolic link" in ran.err
+
+
 def test_a_report_in_a_file_tells_failures_too(certkit, certificates, tmp_path):
     """A report that is read later must not look all green."""
     assert certkit("expiry", "certs/fine.pem", "nowhere", *NOW, "--output", "report").code == 3

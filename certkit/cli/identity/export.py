@@ -22,7 +22,7 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 
 @click.command()
 @name_argument
-@inputs.file_option(
+@inputs.new_file_option(
     "--out",
     "directory",
     metavar="DIR",

@@ -64,6 +64,14 @@ class FileName(click.Path):
         """Return the name; an empty one, as from an unset variable, is bad usage."""
         if value in {"", b""}:
             self.fail("the file name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class NewFileName(FileName):
+    """The name of a file to create; `-` is standard output, and so is `/dev/stdout`, which cannot be created."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name."""
         return super().convert(STDIN if value in _STANDARD_OUTPUT else value, param, ctx)
 
 
@@ -160,9 +168,10 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-# An argument or option that names files; `-` is standard input.
+# An argument or option that names files; `-` is standard input, or standard output for a new file.
 file_argument = functools.partial(click.argument, type=FileName())
 file_option = functools.partial(click.option, type=FileName())
+new_file_option = functools.partial(click.option, type=NewFileName())
 
 
 passphrase_option = file_option(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @inputs.file_argument("sources", metavar="CA...", nargs=-1, required=True)
-@inputs.file_option("--out", metavar="BUNDLE", required=True, help="Trust bundle to write.")
+@inputs.new_file_option("--out", metavar="BUNDLE", required=True, help="Trust bundle to write.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @reporting
 def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> int:
