@@ -36,6 +36,8 @@ def require_absent(path: Path, *, hint: str = _EXISTS_HINT) -> None:
         ExistsError: if something has that name, a symbolic link included.
     """
     if reading.exists(path) and descriptor(path) is None:
+        if hint == _EXISTS_HINT and path.is_dir():
+            raise ExistsError(f"cannot write {path}: it is a directory", hint="name a file in it")
         if hint == _EXISTS_HINT and reading.is_special(path):
             raise ExistsError(f"cannot write {path}: not a regular file", hint="choose another name")
         link = " (a symbolic link)" if os.path.islink(path) else ""
@@ -58,6 +60,8 @@ def require_directory(path: Path) -> None:
     folder = path.parent
     if descriptor(path) is not None:
         return
+    if folder.exists() and not folder.is_dir():
+        raise reading.failure("cannot write", path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: no directory {folder}", hint="create the directory first")
     require_writable(path)
@@ -144,6 +148,8 @@ def write_report(path: Path, report: Iterable[str], *, is_public: bool = False) 
         elif stat.S_ISLNK(found.st_mode):
             hint = f"name the file that it points to: {folder.target(path.name)}"
             raise InputError(f"cannot write {path}: it is a symbolic link", hint=hint)
+        elif stat.S_ISDIR(found.st_mode):
+            raise InputError(f"cannot write {path}: it is a directory", hint="name a file in it")
         else:
             raise InputError(f"cannot write {path}: not a regular file", hint="choose another name")
 

@@ -44,6 +44,8 @@ def verify(body: bytes, signature: str, key: bytes, *, name: str = "the key") ->
         raise InputError(f"cannot read {name}: not a public key that can be used", hint=hint) from error
     if not isinstance(loaded, RSAPublicKey):
         raise InputError(f"cannot use {name}: it is not an RSA key", hint="give the published key")
+    if not signature.strip():
+        return critical(_CHECK, f"the value of {HEADER} is empty", f"give the value of {HEADER} of this delivery")
     try:
         value = base64.b64decode("".join(signature.split()), validate=True)
     except (binascii.Error, ValueError):

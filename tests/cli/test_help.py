@@ -266,6 +266,14 @@ def test_help_is_a_command_too(certkit, words, first):
         ),
         (["--versoin"], "certkit: error: no such option '--versoin'. Did you mean '--version'?"),
         (
+            ["verify", "--ca"],
+            "certkit: error: verify: option '--ca' requires an argument. See `certkit verify --help`",
+        ),
+        (
+            ["expiry", "--json=x"],
+            "certkit: error: expiry: option '--json' does not take a value. See `certkit expiry --help`",
+        ),
+        (
             ["csr", "check", "--plicy", "x"],
             "certkit: error: csr check: no such option '--plicy'. Did you mean '--policy'?",
         ),

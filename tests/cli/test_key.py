@@ -62,14 +62,18 @@ def test_a_key_and_its_csr_are_written_to_pipes_of_the_shell(tmp_path):
     assert openssl("req", "-in", tmp_path / "c", "-verify", "-noout").returncode == 0
 
 
-@pytest.mark.parametrize("target", [".", "/dev/null"])
-def test_no_hint_to_force_what_force_cannot_do(certkit, target):
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (".", "it is a directory. Name a file in it"),
+        ("/dev/null", "not a regular file. Choose another name"),
+        ("/etc/passwd/x", "not a directory. Check the path: a part of it is a file"),
+    ],
+)
+def test_no_hint_to_force_what_force_cannot_do(certkit, target, said):
     """A directory or device in the way is not replaced with --force, so no message advises it."""
     refused = certkit("key", "generate", "--out", target)
-    assert (refused.code, refused.err) == (
-        3,
-        f"certkit: error: cannot write {target}: not a regular file. Choose another name\n",
-    )
+    assert (refused.code, refused.err) == (3, f"certkit: error: cannot write {target}: {said}\n")
 
 
 @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])

@@ -271,6 +271,7 @@ def test_a_person_is_told_in_words(tmp_path):
         (["--clock-offset", "999999w"], "more than 4 years back or 15 years ahead"),
         (["--port", "65534"], "65534 is not in the range"),
         (["--dir", "."], "it is not a rehearsal's directory"),
+        (["--dir", "/etc/passwd/x"], "/etc/passwd: not a directory"),
         (["--ready-file", "acme.key"], "it holds keys or certificates"),
         (["--ready-file", "no/such/place"], "cannot write"),
     ],

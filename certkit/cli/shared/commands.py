@@ -90,6 +90,16 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command {args[0]!r}.{suggestion}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named; an error about its arguments names the command, even where click forgets."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            if error.ctx is None and command is not None:
+                error.ctx = click.Context(command, info_name=ctx.invoked_subcommand, parent=ctx)
+            raise
+
     def paths_to(self, name: str, ctx: click.Context) -> Iterator[str]:
         """Yield the commands of this name below the group, such as `identity export`; imports all of them."""
         for each in self.lazy:

@@ -210,7 +210,7 @@ def opened(
 
 
 def _make(path: Path, state: RehearsalState, now: datetime) -> None:
-    path.parent.mkdir(mode=content.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    writing.make_directory(path.parent, content.PRIVATE_DIRECTORY_MODE, about=path)
     ca = authority.new(now=now)
     pairs = {_CA: ca, _SERVER: authority.server(ca, now=now), _NOTIFIER: authority.notifier(ca, now=now)}
     with writing.Staging(path) as staging:
