@@ -70,7 +70,6 @@ WRITERS = {
     "processes.py": "a pipe",
     "terraform/provider/server.py": "a directory for a socket",
     "testing/server.py": "the key of a server in other people's tests",
-    "wise/rehearsal/rehearsal.py": "the directory of a rehearsal, whose files are written through a folder",
 }
 WRITING = re.compile(
     r"\bos\.(?:rename|replace|unlink|remove|mkdir|makedirs|f?chmod|f?chown|link|symlink|truncate|open)\("

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from certkit.cli.shared.commands import certkit as program
-from certkit.cli.shared.hints import with_store
+from certkit.report.hints import with_store
 from certkit.report.wrapping import wrapped
 
 TESTS = Path(__file__).parent

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.shared.commands import LazyGroup, certkit
-from certkit.cli.shared.hints import with_store
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.printable import printable, sentences
+from certkit.report.hints import with_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -132,7 +132,8 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
     again = rfc3339(now - (age(last, now) or timedelta()) + AGAIN)
     error.hint = (
         f"the certificate was kept: correct the settings (a new CA: certkit identity update {name} --ca FILE), then: "
-        f"certkit identity renew {name}; another certificate is requested after {again}, or now with --force"
+        f"certkit identity renew {name}; another certificate is requested after {again}, or now: "
+        f"certkit identity renew {name} --force"
     )
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from certkit.cli.boundary import write_result
-from certkit.cli.shared.hints import in_document, with_store
 from certkit.findings import Status, exit_code
 from certkit.printable import printable, sentences
+from certkit.report.hints import in_document, with_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

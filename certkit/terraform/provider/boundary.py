@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from certkit.errors import CertkitError
 from certkit.printable import printable
+from certkit.report.hints import with_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,10 +29,14 @@ _ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type", "untrust
 
 
 class Boundary:
-    """A block whose failure becomes a diagnostic; what comes after the block is then the result."""
+    """A block whose failure becomes a diagnostic; what comes after the block is then the result.
 
-    def __init__(self, diagnostics: Diagnostics) -> None:
+    `store` is the URI that commands to paste need, if the configuration has one.
+    """
+
+    def __init__(self, diagnostics: Diagnostics, store: str | None = None) -> None:
         self.diagnostics = diagnostics
+        self.store = store
 
     def __enter__(self) -> Self:
         _ONE_AT_A_TIME.acquire()
@@ -42,7 +47,7 @@ class Boundary:
         if error is None:
             return False
         if isinstance(error, CertkitError):
-            self.diagnostics.add_error(_spelt(error.message), _spelt(_sentence(error.hint)))
+            self.diagnostics.add_error(_spelt(error.message), self._advice(error.hint))
             return True
         from certkit.x509.objects import short_reason
 
@@ -52,7 +57,10 @@ class Boundary:
 
     def warn(self, summary: str, detail: str = "") -> None:
         """Report something that works and needs attention."""
-        self.diagnostics.add_warning(_spelt(summary), _spelt(_sentence(detail)))
+        self.diagnostics.add_warning(_spelt(summary), self._advice(detail))
+
+    def _advice(self, hint: str) -> str:
+        return _spelt(_sentence(with_store(hint, self.store)))
 
     def warn_of(self, name: str, findings: Iterable[Finding]) -> None:
         """Report the findings about an identity that are not good."""

@@ -93,7 +93,7 @@ class CertificateResource(OfProvider, Resource):
         """Install the certificate, if there is one yet, and activate it."""
         if not planned["certificate"]:
             return planned | dict.fromkeys(_COMPUTED)
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             return self._installed(store, planned, boundary, is_new=True)
         return None
 
@@ -103,7 +103,7 @@ class CertificateResource(OfProvider, Resource):
 
         if current["generation"] is None:
             return current
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(current["identity"])
                 found = _facts(store, identity, overview.generation(identity, current["generation"]))
@@ -114,7 +114,7 @@ class CertificateResource(OfProvider, Resource):
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
         """Plan to install another certificate, or to activate this one."""
-        with Boundary(ctx.diagnostics) as boundary:
+        with self.provider.boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             if "certificate" in ctx.changed_fields and not planned["certificate"]:
                 self.plan_to_destroy(ctx.diagnostics, current)
@@ -133,7 +133,7 @@ class CertificateResource(OfProvider, Resource):
 
         if not planned["certificate"]:
             return planned
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
                 return self._installed(store, planned, boundary, is_new=False)
             identity = store.load(planned["identity"])
@@ -149,7 +149,7 @@ class CertificateResource(OfProvider, Resource):
 
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
         """Warn of what stays behind."""
-        with Boundary(diagnostics) as boundary:
+        with self.provider.boundary(diagnostics) as boundary:
             name, generation = current["identity"], current["generation"]
             boundary.warn(f"{name}: Terraform forgets the certificate of generation {generation}; it stays as it is")
 
@@ -157,7 +157,7 @@ class CertificateResource(OfProvider, Resource):
         """Import the certificate of NAME/GENERATION, or the active one of the identity NAME."""
         from certkit.identity import overview
 
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             name, _, number = id.partition("/")
             identity = store.load(require_name(name))
             generation = overview.generation(identity, number or identity.record.active or "")

@@ -69,7 +69,7 @@ class IdentityDataSource(_Source):
         from certkit.policy import catalogue
 
         now, name = self.provider.now(), config["name"]
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(require_name(name))
             except AbsentError:
@@ -126,7 +126,7 @@ class ExpiryDataSource(_Source):
         from certkit.expiry.thresholds import Thresholds
         from certkit.policy import catalogue
 
-        with Boundary(ctx.diagnostics) as boundary:
+        with self.provider.boundary(ctx.diagnostics) as boundary:
             answer = self.nothing() | config
             if self._is_idle(config["source"], boundary):
                 return answer | {"status": Status.UNKNOWN.value}
@@ -171,7 +171,7 @@ class CsrCheckDataSource(_Source):
         from certkit.policy import catalogue
         from certkit.x509 import objects
 
-        with Boundary(ctx.diagnostics):
+        with self.provider.boundary(ctx.diagnostics):
             data = config["csr"].encode()
             policy = catalogue.load(config["policy"] or _DEFAULT_POLICY)
             request = objects.csr(data, name="the argument `csr`")

@@ -84,7 +84,7 @@ class IdentityResource(OfProvider, Resource):
         from certkit.identity import enroll, renew
         from certkit.policy import catalogue
 
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = self.provider.storable(store, settings.settings_of(planned), boundary)
             policy = catalogue.load(wanted.policy)
             is_manual = IssuerSpec.parse(wanted.issuer).is_manual
@@ -113,7 +113,7 @@ class IdentityResource(OfProvider, Resource):
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
         """Read the identity; None if it was removed."""
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 found = self._found(store, current["name"], boundary)
             except AbsentError:
@@ -123,7 +123,7 @@ class IdentityResource(OfProvider, Resource):
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
         """Plan a new request, and refuse changes that would need other keys."""
-        with Boundary(ctx.diagnostics) as boundary:
+        with self.provider.boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
             if ctx.changed_fields & {"name", *settings.NAMES} - {*settings.CHANGEABLE}:
@@ -149,7 +149,7 @@ class IdentityResource(OfProvider, Resource):
         """Change settings in place; create the planned request, unless another run has; or run an owed deploy hook."""
         from certkit.identity import activate
 
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             self._change_settings(store, current, planned, boundary)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
@@ -165,7 +165,7 @@ class IdentityResource(OfProvider, Resource):
 
     def delete(self, ctx: DeleteContext, current: State) -> State | None:
         """Forget the identity, or remove it with its keys if configured."""
-        with Boundary(ctx.diagnostics) as boundary:
+        with self.provider.boundary(ctx.diagnostics) as boundary:
             if current["destroy_keys"]:
                 with self.provider.store(boundary) as store:
                     store.remove(current["name"])
@@ -174,12 +174,12 @@ class IdentityResource(OfProvider, Resource):
 
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
         """Warn of what stays behind."""
-        with Boundary(diagnostics) as boundary:
+        with self.provider.boundary(diagnostics) as boundary:
             _warn_before_delete(current, boundary)
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """Import an identity by its name."""
-        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+        with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id), boundary)}
         return None
 
@@ -269,7 +269,9 @@ def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
 def _warn_before_delete(current: State, boundary: Boundary) -> None:
     name = current["name"]
     if current["destroy_keys"]:
-        boundary.warn(f"{name}: the identity will be removed from the store with all its keys", "destroy_keys is true")
+        boundary.warn(
+            f"{name}: the identity will be removed from the store with all its keys", "`destroy_keys` is true"
+        )
     else:
         boundary.warn(
             f"{name}: Terraform forgets the identity; it stays in the store with its keys",

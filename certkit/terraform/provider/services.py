@@ -14,16 +14,18 @@ from certkit.api.machine import Machine
 from certkit.errors import InputError
 from certkit.policy import catalogue
 from certkit.secret import MAX_PASSPHRASE_BYTES
+from certkit.terraform.provider.boundary import Boundary
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from tf.utils import Diagnostics
+
     from certkit.expiry.scan import Judge, Scan
     from certkit.stores.base import Store
     from certkit.stores.opening import Opener
     from certkit.stores.record import Settings
-    from certkit.terraform.provider.boundary import Boundary
     from certkit.terraform.provider.schema import Config
 
 
@@ -35,6 +37,11 @@ class Host:
     def now(self) -> datetime:
         """Return the present."""
         return now()
+
+    def boundary(self, diagnostics: Diagnostics) -> Boundary:
+        """Return a boundary whose hints name the store of the provider."""
+        uri = self.configuration["store"]
+        return Boundary(diagnostics, uri if isinstance(uri, str) else None)
 
     def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
         """Open the store of the provider.

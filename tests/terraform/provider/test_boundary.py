@@ -7,6 +7,7 @@ from tf.utils import Diagnostics
 
 from certkit.errors import InputError
 from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.services import Host
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,17 @@ def test_options_are_arguments_and_commands_stay(hint, detail):
         raise InputError("wrong", hint=hint)
     [found] = diagnostics.to_pb()
     assert (found.summary, found.detail) == ("wrong", detail)
+
+
+def test_commands_name_the_store_of_the_provider():
+    """As they would be typed beside the configuration: a hint without it would be about another store."""
+    diagnostics = Diagnostics()
+    host = Host()
+    host.configuration = {"store": "file:my store", "passphrase_file": None}
+    with host.boundary(diagnostics) as boundary:
+        boundary.warn("it stays", "to remove it: certkit identity remove acme, or destroy_keys = true")
+        raise InputError("wrong", hint="list the identities: certkit identity list")
+    assert [each.detail for each in diagnostics.to_pb()] == [
+        "To remove it: certkit identity remove acme --store 'file:my store', or destroy_keys = true.",
+        "List the identities: certkit identity list --store 'file:my store'.",
+    ]
