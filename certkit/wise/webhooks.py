@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
+_TEST_HINT = "check the client id, and the subscription id, which `certkit wise webhook create` printed"
 _REFUSED_HINT = "compare the client id, the event and the URL with Wise's documentation"
 _VAGUE = "handshake failure"
 # nginx's responses to a client without a certificate, or with one that it does not trust.
@@ -219,5 +220,5 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> wire.HttpAnswer
         raise InputError(f"{api.host} answered with status {answer.status}{trace}", hint=hint)
     shown = brief(" ".join(answer.body.replace(token.encode(), b"(hidden)").decode("utf-8", "replace").split()), 200)
     message = f": {shown}" if shown else ""
-    hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
+    hint = _TOKEN_HINT if answer.status in {401, 403} else _TEST_HINT if path else _REFUSED_HINT
     raise RefusedError(f"{api.host} rejected the request: status {answer.status}{message}{trace}", hint=hint)

@@ -167,7 +167,7 @@ def test_a_refusal_is_exit_2_and_does_not_show_the_token(certkit, stage, api, to
         ran = certkit("wise", "webhook", "create", "--base-url", api, *CLIENT, *EVENT, env=env)
         assert (ran.code, said in ran.err, env["CERTKIT_TOKEN"] in ran.err) == (2, True, False)
     unknown = certkit("wise", "webhook", "test", "none", "--base-url", api, *CLIENT, env=token)
-    assert (unknown.code, "status 404" in unknown.err) == (2, True)
+    assert (unknown.code, "status 404" in unknown.err, "the subscription id" in unknown.err) == (2, True, True)
 
 
 @pytest.mark.parametrize(
