@@ -77,7 +77,7 @@ class HostConfiguration:
             InputError: if there is none, the identity may not use it, or a file is unsafe.
         """
         for fault in self.faults:
-            raise fault
+            raise InputError(fault.message, hint=fault.hint)  # a new one, because callers complete its hint
         found = (self.issuers if kind == "issuer" else self.hooks).get(name)
         if found is None:
             raise InputError(

@@ -55,6 +55,20 @@ def test_a_file_that_others_may_write(tmp_path, mode):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("kind", ["issuer", "hook"])
+def test_each_identity_is_refused_in_its_own_words(tmp_path, kind):
+    """What a caller adds to the hint about one identity is not in the hint about the next one."""
+    (tmp_path / "certkit.toml").touch()
+    (tmp_path / "certkit.toml").chmod(0o666)
+    unsafe, hints = load({}, host_file=tmp_path / "certkit.toml"), []
+    for name in ("one", "two"):
+        with pytest.raises(InputError, match="other users can write") as refused:
+            unsafe.entry(kind, "reload", identity=name)
+        hints.append(refused.value.hint)
+        refused.value.hint += f"; or ask for {name}"
+    assert hints == [unsafe.faults[0].hint] * 2
+
+
 def test_a_home_of_another_user(tmp_path, monkeypatch):
     """As when HOME was kept on the way to a service's uid: nothing in it counts, and what needs it says so."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
