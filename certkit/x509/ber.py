@@ -43,7 +43,7 @@ class _Conversion:
         self._left -= 1
         if depth == 0 or self._left < 0:
             raise tlv.DerError(f"elements are nested too deeply, or there are more than {_MAX_ELEMENTS:,}")
-        is_indefinite = data[at + 1 : at + 2] == b"\x80" and data[at] & 0x1F != 0x1F
+        is_indefinite = data.startswith(b"\x80", at + 1, end) and data[at] & 0x1F != 0x1F
         tag, _, start, stop = (data[at], at, at + 2, end) if is_indefinite else tlv.read(data, at, end, is_ber=True)
         if tag > 0xFF:
             return data[at:stop], stop
@@ -52,7 +52,7 @@ class _Conversion:
                 raise tlv.DerError("an indefinite length of what has no parts (X.690 section 8.1.3.2)")
             return tlv.encode(tag, data[start:stop]), stop
         pieces = []
-        while data[start : start + 2] != _END if is_indefinite else start < stop:
+        while not data.startswith(_END, start, stop) if is_indefinite else start < stop:
             piece, start = self.element(start, stop, depth - 1)
             pieces.append(piece)
         return _joined(tag, pieces), start + 2 if is_indefinite else stop
