@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 
 import pytest
 
+from certkit.secret import Secret
+from certkit.vault.client import Vault
 from certkit.vault.errors import Kind, VaultError
+from certkit.vault.kv import Kv
+from certkit.vault.settings import Login, VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
 
 BODY = secret(9, a="b").partition(b"\r\n\r\n")[2]
@@ -225,3 +230,53 @@ def test_an_answer_may_hold_any_json(odd_kv):
     body["data"]["data"] = data
     with odd_server(reply(200, body)) as server:
         assert odd_kv(server).read("x").data == data
+
+
+# Every request of certkit's, by the name of its method.
+REQUESTS = {
+    Vault: {
+        "log_in": lambda vault: vault.log_in(),
+        "token": lambda vault: vault.token(),
+        "capabilities": lambda vault: vault.capabilities(["secret/data/x"]),
+        "mount": lambda vault: vault.mount("secret"),
+        "call": lambda vault: vault.call("pki", "sign", "client", {"csr": "..."}, may_repeat=False),
+        "kv": lambda vault: vault.kv("secret/x"),
+    },
+    Kv: {
+        "read": lambda kv: kv.read("x"),
+        "write": lambda kv: kv.write("x", {"a": "b"}),
+        "read_metadata": lambda kv: kv.read_metadata("x"),
+        "write_metadata": lambda kv: kv.write_metadata("x", {"a": "b"}),
+        "list": lambda kv: kv.list("x"),
+        "delete_all_versions": lambda kv: kv.delete_all_versions("x"),
+        "read_many": lambda kv: expected(kv.read_many(["x", "y"])),
+        "metadata_many": lambda kv: expected(kv.metadata_many(["x", "y"])),
+        "list_many": lambda kv: expected(kv.list_many(["x", "y"])),
+        "walk": lambda kv: expected(kv.walk("x")),
+    },
+}
+
+
+def expected(answers):
+    """Raise the failure of the last of many requests."""
+    raise [error for _, error in answers][-1]
+
+
+def test_every_request_is_among_these():
+    """So that the next test asks everything, except for the health, which a refusal leaves unknown."""
+    quiet = {Vault: {"address", "connect", "keep_token", "close", "health"}, Kv: set()}
+    for kind, requests in REQUESTS.items():
+        assert {name for name in vars(kind) if not name.startswith("_")} - quiet[kind] == set(requests)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, requests in REQUESTS.items() for name in requests])
+@pytest.mark.parametrize("status", [400, 403, 404, 418, 429, 500, 501, 503])
+def test_a_refusal_of_any_request_says_what_was_refused(kind, name, status):
+    """In one line with a hint, whatever the status."""
+    login = Login("approle", "approle", {"role_id": "x"})
+    with odd_server(errors(status, "not today")) as server:
+        settings = VaultSettings(address=server.address, token=Secret(b"s.token"), login=login, max_retries=0)
+        with Vault(settings) as vault, pytest.raises(VaultError) as caught:
+            REQUESTS[kind][name](vault if kind is Vault else Kv(vault.transport, "secret"))
+    assert re.match(r"cannot [a-z]", caught.value.message)
+    assert caught.value.hint
