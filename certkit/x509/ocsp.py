@@ -182,7 +182,7 @@ class BasicResponse(Signed[None]):
 
     @cached_property
     def deviations(self) -> tuple[Deviation, ...]:
-        """The rules that the response breaks although it can be read; its single responses have their own."""
+        """The rules that the response breaks although it can be read, apart from those of its single responses."""
         wrong = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []
         return (*wrong, *self._common_deviations())
 
