@@ -69,7 +69,7 @@ class VaultStore(Store):
         self.clock = clock
         self.journal = journal
         self.allowed_hosts = allowed_hosts
-        self._is_token_named = False
+        self._named: Journal | None = None
 
     @property
     def uri(self) -> str:
@@ -188,12 +188,13 @@ class VaultStore(Store):
 
     def _noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with its events, which name the token as Vault knows it."""
-        if self.journal is not None and not self._is_token_named:
+        if self.journal is None:
+            return after
+        if self._named is None:
             token = self.secrets.vault.token()
             entity = f" entity {token.entity}" if token.entity else ""
-            self.journal = replace(self.journal, who=f"{self.journal.who} (token accessor {token.accessor}{entity})")
-            self._is_token_named = True
-        return super()._noted(before, after)
+            self._named = replace(self.journal, who=f"{self.journal.who} (token accessor {token.accessor}{entity})")
+        return self._named.noted(before, after)
 
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged

@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from certkit.errors import ConflictError, StoreError
 from certkit.findings import Status
+from certkit.secret import Secret
 from certkit.stores.base import AbsentError, Generation
 from certkit.stores.opening import findings_of
+from certkit.stores.record import Journal
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
+from certkit.vault.settings import VaultSettings
+from tests import pki
+from tests.odd_http import odd_server, reply
 from tests.openbao import RefusedError
 from tests.stores import vault_roles
 from tests.stores.contract import CSR, FIELDS, OTHERS, PAIRS, RECORD, StoreContract, answer, enroll, facts, key
@@ -658,3 +664,20 @@ def test_keys_are_removed_first_and_what_names_the_identity_last(store, lossy):
         "pointer",
         "settings",
     ]
+
+
+def test_the_log_names_the_token_once():
+    """Also where two threads ask for it at the same moment."""
+    both = threading.Barrier(2)
+    data = {"display_name": "t", "policies": [], "ttl": 0, "renewable": True, "accessor": "a1", "entity_id": "e1"}
+
+    def late(connected):
+        both.wait(10)
+        connected.sendall(reply(200, {"data": data}))
+
+    with odd_server(late) as server, ThreadPoolExecutor(2) as pool:
+        settings = VaultSettings(address=server.address, token=Secret(b"t"), max_retries=0)
+        with Vault(settings) as vault:
+            store = VaultStore(vault, "secret", journal=Journal("alice@host", lambda: pki.NOW))
+            noted = [*pool.map(lambda _: store._noted(None, RECORD), range(2)), store._noted(None, RECORD)]
+    assert {event.who for record in noted for event in record.log} == {"alice@host (token accessor a1 entity e1)"}
