@@ -253,7 +253,7 @@ def _differs(name: str, option: str) -> InputError:
     spelt = _SPELT.get(option, option).replace("_", "-")
     hint = "leave the option out, or choose another name"
     if option in _CHANGEABLE:
-        hint = f"leave the option out, or change the setting: certkit identity update {name} --help"
+        hint = f"leave the option out, or change the setting: certkit identity update {name} --{spelt} …"
     return InputError(f"{name}: already exists with a different --{spelt}", hint=hint)
 
 

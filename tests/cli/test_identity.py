@@ -193,7 +193,7 @@ def test_enroll_again_otherwise(identity, options):
 def test_enroll_again_with_another_setting(identity, options):
     """The error names the command that changes it."""
     identity(*ENROLL, "--client-id", "acme")
-    said = f"already exists with a different {options[0]}. Leave the option out, or change the setting: certkit"
+    said = f"or change the setting: certkit identity update acme {options[0]} …"
     refuses(identity, 3, said, "enroll", "acme", *options)
 
 
