@@ -120,7 +120,9 @@ def _outline(der: bytes) -> Outline | None:
 
 
 def _rsa(data: bytes, nodes: list[tlv.Node]) -> bytes:
-    """Return modulus and exponent, which follow the version."""
+    """Return modulus and exponent, which follow the version, or raise DerError if they are no integers."""
+    for node in nodes[1:3]:
+        tlv.integer(data, node)
     return data[nodes[1][1] : nodes[2][3]]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
-from certkit.x509 import keys, objects, pem
+from certkit.x509 import der, keys, objects, pem, private
 from certkit.x509.items import Item
 from certkit.x509.keys import KeySpec
 from tests.conftest import openssl
@@ -428,3 +428,15 @@ def test_many_large_keys_are_described_without_checking_each():
     found = list(objects.read(made * 30))
     assert time.process_time() - began < 10
     assert {(each.info.type, each.info.spki_sha256) for each in found} == {("rsa-4096", spki(made))}
+
+
+@pytest.mark.parametrize("other", [b"\x02\x00", b"\x02\x02\x00\x01", b"\x02\x02\xff\xff"])
+def test_a_private_key_without_its_numbers_has_no_outline(other):
+    """It is damaged, whether the modulus or the exponent is empty or padded: the library says so."""
+    number = b"\x02\x01\x03"
+    for numbers in (other + number, number + other):
+        body = b"\x02\x01\x00" + numbers + 6 * number
+        pkcs1 = der.encode(0x30, body)
+        algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
+        for key in (pkcs1, der.sequence(b"\x02\x01\x00", algorithm, der.encode(0x04, pkcs1))):
+            assert private.outline(key) is None
