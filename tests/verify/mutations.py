@@ -60,9 +60,7 @@ def parse(data: bytes) -> Element:
 
 
 def _is_whole(value: bytes) -> bool:
-    return (
-        len(value) >= 2 and b"".join(shapes.elements(value)) == value and len(shapes.elements(value)[0]) == len(value)
-    )
+    return len(value) >= 2 and shapes.wrap(value[0], shapes.inside(value)) == value
 
 
 def places(element: Element, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
