@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+from certkit.once import once
 from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Opener:
         """Warn of a trouble and say what to do about it."""
         self.warn(sentences(trouble.message, trouble.hint))
 
-    @functools.cached_property
+    @once
     def host(self) -> HostConfiguration:
         """The host configuration, loaded on first use; files that others could have written are warnings.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from certkit.once import once
 from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify.troubles import Problem, Trouble
@@ -244,16 +244,16 @@ class RevocationList:
             for each in entry.extensions
         )
 
-    @functools.cached_property
+    @once
     def _criticals(self) -> int:
         return self._crl.tbs.count(_CRITICAL)
 
-    @functools.cached_property
+    @once
     def _entries(self) -> list[x509.RevokedCertificate] | None:
         """All entries; None where none has a critical extension: then they can be looked up by serial number."""
         return list(self._loaded) if self._criticals > sum(each.critical for each in self._crl.extensions) else None
 
-    @functools.cached_property
+    @once
     def _positions(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
         for position, each in enumerate(self._entries or ()):

@@ -7,10 +7,10 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 from __future__ import annotations
 
 import functools
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from certkit.errors import InputError
+from certkit.once import once
 from certkit.printable import brief, decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign, moments, oids, pem
@@ -96,7 +96,7 @@ class Certificate(SignedKey["x509.Certificate"]):
         """Return the subject and the serial number."""
         return f"<Certificate {self.subject.text!r} {decimal(self.serial)}>"
 
-    @cached_property
+    @once
     def _parts(self) -> _Parts:
         try:
             return self._cut()
@@ -135,7 +135,7 @@ class Certificate(SignedKey["x509.Certificate"]):
             raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
         return _Parts(version, serial, fields, (dates[0], dates[1]), extensions, tuple(wrong))
 
-    @cached_property
+    @once
     def _fields(self) -> list[tlv.Node]:
         """Serial number, algorithm, issuer, validity, subject and key; found faster in what the library has read."""
         if self._loaded is None or "_parts" in self.__dict__:
@@ -153,17 +153,17 @@ class Certificate(SignedKey["x509.Certificate"]):
         _, _, start, end = self._fields[0]
         return int.from_bytes(self.der[start:end], signed=True)
 
-    @cached_property
+    @once
     def issuer(self) -> Name:
         """The name of the issuer."""
         return Name.of(self.bytes_of(self._fields[2]))
 
-    @cached_property
+    @once
     def subject(self) -> Name:
         """The name of the subject."""
         return Name.of(self.bytes_of(self._fields[4]))
 
-    @cached_property
+    @once
     def is_self_issued(self) -> bool:
         """Whether subject and issuer are the same name (section 6.1)."""
         return self.subject == self.issuer or self.subject.key == self.issuer.key
@@ -176,7 +176,7 @@ class Certificate(SignedKey["x509.Certificate"]):
         names = self.subject_alt_name
         return "" if names is None or isinstance(names, Unreadable) else ", ".join(map(str, names))
 
-    @cached_property
+    @once
     def brief_name(self) -> str:
         """A short name for messages, available even if the certificate is broken."""
         try:
@@ -216,7 +216,7 @@ class Certificate(SignedKey["x509.Certificate"]):
             raise InputError(f"a date of the certificate of {self.brief_name} cannot be read", hint=hint)
         return begin, end
 
-    @cached_property
+    @once
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         return tuple(moments.read(self.der, node) for node in self._parts.validity)
 
@@ -229,7 +229,7 @@ class Certificate(SignedKey["x509.Certificate"]):
         *_, bits = tlv.parts(self.spki, SEQUENCE)
         return self.spki[bits[2] + 1 : bits[3]]
 
-    @cached_property
+    @once
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
         from certkit.x509.spki import Algorithm
@@ -239,7 +239,7 @@ class Certificate(SignedKey["x509.Certificate"]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    basic_constraints: ExtensionValue[kinds.BasicConstraints] = cached_property(
+    basic_constraints: ExtensionValue[kinds.BasicConstraints] = once(
         lambda self: self.values.get(oids.BASIC_CONSTRAINTS)
     )
     """Whether the certificate is a CA's (section 4.2.1.9); None without the extension."""
@@ -250,47 +250,41 @@ class Certificate(SignedKey["x509.Certificate"]):
         constraints = self.basic_constraints
         return bool(constraints and constraints.ca)
 
-    key_usage: ExtensionValue[frozenset[str]] = cached_property(lambda self: self.values.get(oids.KEY_USAGE))
+    key_usage: ExtensionValue[frozenset[str]] = once(lambda self: self.values.get(oids.KEY_USAGE))
     """The key usages by their names in section 4.2.1.3."""
-    extended_key_usage: ExtensionValue[tuple[str, ...]] = cached_property(
-        lambda self: self.values.get(oids.EXTENDED_KEY_USAGE)
-    )
+    extended_key_usage: ExtensionValue[tuple[str, ...]] = once(lambda self: self.values.get(oids.EXTENDED_KEY_USAGE))
     """The extended key usages as dotted identifiers (section 4.2.1.12)."""
-    name_constraints: ExtensionValue[kinds.NameConstraints] = cached_property(
-        lambda self: self.values.get(oids.NAME_CONSTRAINTS)
-    )
+    name_constraints: ExtensionValue[kinds.NameConstraints] = once(lambda self: self.values.get(oids.NAME_CONSTRAINTS))
     """The names that a CA may give (section 4.2.1.10)."""
-    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = cached_property(
+    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = once(
         lambda self: self.values.get(oids.CERTIFICATE_POLICIES)
     )
     """The certificate policies (section 4.2.1.4)."""
-    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = cached_property(
+    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = once(
         lambda self: self.values.get(oids.POLICY_CONSTRAINTS)
     )
     """The policy constraints (section 4.2.1.11)."""
-    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = cached_property(
+    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = once(
         lambda self: self.values.get(oids.POLICY_MAPPINGS)
     )
     """The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."""
-    inhibit_any_policy: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.INHIBIT_ANY_POLICY))
+    inhibit_any_policy: ExtensionValue[int] = once(lambda self: self.values.get(oids.INHIBIT_ANY_POLICY))
     """After how many certificates anyPolicy ends (section 4.2.1.14)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = cached_property(
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
         lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
     """Which key of the issuer signed (section 4.2.1.1)."""
-    subject_key_identifier: ExtensionValue[bytes] = cached_property(
-        lambda self: self.values.get(oids.SUBJECT_KEY_IDENTIFIER)
-    )
+    subject_key_identifier: ExtensionValue[bytes] = once(lambda self: self.values.get(oids.SUBJECT_KEY_IDENTIFIER))
     """The identifier of the certificate's own key (section 4.2.1.2)."""
-    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = cached_property(
+    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = once(
         lambda self: self.values.get(oids.CRL_DISTRIBUTION_POINTS)
     )
     """Where the CRLs are (section 4.2.1.13)."""
-    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = cached_property(
+    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = once(
         lambda self: self.values.get(oids.AUTHORITY_INFORMATION_ACCESS)
     )
     """Where OCSP and the issuer's certificate are (section 4.2.2.1)."""
-    tls_features: ExtensionValue[tuple[int, ...]] = cached_property(lambda self: self.values.get(oids.TLS_FEATURES))
+    tls_features: ExtensionValue[tuple[int, ...]] = once(lambda self: self.values.get(oids.TLS_FEATURES))
     """The TLS extensions that a server with this certificate must support (RFC 7633)."""
 
     def _own_deviations(self) -> list[Deviation]:

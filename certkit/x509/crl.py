@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from certkit.once import once
 from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import moments, oids
@@ -82,15 +82,15 @@ class Crl(Signed[_Loaded]):
     def _extensions_at(self) -> tlv.Node | None:
         return self._listed
 
-    number: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.CRL_NUMBER))
+    number: ExtensionValue[int] = once(lambda self: self.values.get(oids.CRL_NUMBER))
     """The CRL number (section 5.2.3)."""
-    delta_base: ExtensionValue[int] = cached_property(lambda self: self.values.get(oids.DELTA_CRL_INDICATOR))
+    delta_base: ExtensionValue[int] = once(lambda self: self.values.get(oids.DELTA_CRL_INDICATOR))
     """The number of the CRL that a delta CRL completes (section 5.2.4)."""
-    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = cached_property(
+    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = once(
         lambda self: self.values.get(oids.ISSUING_DISTRIBUTION_POINT)
     )
     """What the CRL covers (section 5.2.5)."""
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = cached_property(
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
         lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
     """Which key of the issuer signed (section 5.2.1)."""

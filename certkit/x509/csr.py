@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
+from certkit.once import once
 from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509.deviations import Deviation, deviation
@@ -76,7 +76,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest"]):
     def _extensions_at(self) -> tlv.Node | None:
         return self._requested
 
-    @cached_property
+    @once
     def is_signature_valid(self) -> bool | None:
         """Whether the CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
         from certkit.x509.signatures import UnsupportedError

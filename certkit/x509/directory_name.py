@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from functools import cached_property
 from typing import NamedTuple
 
+from certkit.once import once
 from certkit.printable import printable
 from certkit.x509 import der as tlv
 from certkit.x509.attributes import SHORT_NAMES
@@ -103,7 +103,7 @@ class Name:
         """Return the name as text."""
         return self.text
 
-    @cached_property
+    @once
     def _read(self) -> tuple[tuple[_Rdn, ...], str]:
         """The parts, or why they cannot be parsed."""
         try:
@@ -111,7 +111,7 @@ class Name:
         except tlv.DerError as error:
             return (), str(error)
 
-    @cached_property
+    @once
     def problems(self) -> tuple[NameProblem, ...]:
         """The rules that the name breaks."""
         rdns, reason = self._read
@@ -124,12 +124,12 @@ class Name:
                 found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)"))
         return tuple(found)
 
-    @cached_property
+    @once
     def attributes(self) -> tuple[AttributeValue, ...]:
         """All attributes in the order of the encoding."""
         return tuple([each for rdn in self._read[0] for each in rdn.attributes])
 
-    @cached_property
+    @once
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
         try:
@@ -143,7 +143,7 @@ class Name:
         """Whether the name has no parts."""
         return self.der == _EMPTY
 
-    @cached_property
+    @once
     def key(self) -> tuple[object, ...]:
         """The normalised form of each part for comparison (RFC 5280 section 7.1); of a broken name, its bytes.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from certkit.once import once
 from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import moments
@@ -171,7 +171,7 @@ class BasicResponse(Signed[None]):
         digest = hashlib.sha1(signer.key_bits, usedforsecurity=False).digest()
         return self.der[start:end] == tlv.encode(OCTET_STRING, digest)
 
-    @cached_property
+    @once
     def certificates(self) -> tuple[Certificate, ...]:
         """The certificates that came with the response, of the responder above all.
 
@@ -180,7 +180,7 @@ class BasicResponse(Signed[None]):
         """
         return tuple(Certificate.parse(self.bytes_of(each)) for each in self._bundle)
 
-    @cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the response breaks although it can be read, apart from those of its single responses."""
         wrong = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from certkit.errors import InputError
+from certkit.once import once
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign, oids
 from certkit.x509.deviations import deviation
@@ -36,7 +36,7 @@ _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
 Loaded = TypeVar("Loaded")
 Value = TypeVar("Value")
-ExtensionValue: TypeAlias = "cached_property[Value | Unreadable | None]"
+ExtensionValue: TypeAlias = "once[Value | Unreadable | None]"
 """The value of an extension as an attribute: `Unreadable` if it cannot be read, and None without the extension."""
 
 
@@ -84,7 +84,7 @@ class Signed(Generic[Loaded]):
         """Return a whole element, header included."""
         return self.der[node[1] : node[3]]
 
-    @cached_property
+    @once
     def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
         try:
             return frame(self.der)
@@ -100,7 +100,7 @@ class Signed(Generic[Loaded]):
         """The signed part, byte for byte."""
         return self.bytes_of(self._frame[0])
 
-    @cached_property
+    @once
     def signature_algorithm(self) -> Algorithm:
         """The algorithm that is named beside the signature."""
         from certkit.x509.spki import Algorithm
@@ -141,7 +141,7 @@ class Signed(Generic[Loaded]):
         """The extensions in the order of the encoding; an identifier that appears twice is listed twice."""
         return self._extensions[0]
 
-    @cached_property
+    @once
     def _extensions(self) -> ReadExtensions:
         node = self._extensions_at()
         try:
@@ -156,7 +156,7 @@ class Signed(Generic[Loaded]):
                 return each
         return None
 
-    @cached_property
+    @once
     def values(self) -> dict[str, Any]:
         """The values of the extensions by their identifiers, `Unreadable` where there are two of a kind."""
         found: dict[str, Any] = {}
@@ -164,7 +164,7 @@ class Signed(Generic[Loaded]):
             found[oid] = _TWICE if oid in found else value
         return found
 
-    @cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the object breaks although it can be read, in the order of its fields.
 
@@ -198,7 +198,7 @@ class SignedKey(Signed[Loaded]):
         """Return where the key lies."""
         raise NotImplementedError
 
-    @cached_property
+    @once
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
         return self.bytes_of(self._key_at())
@@ -208,7 +208,7 @@ class SignedKey(Signed[Loaded]):
         """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
         return hashlib.sha256(self.spki).hexdigest()
 
-    @cached_property
+    @once
     def key(self) -> PublicKeyInfo | Unreadable:
         """The facts of the public key."""
         from certkit.x509.spki import PublicKeyInfo
@@ -225,7 +225,7 @@ class SignedKey(Signed[Loaded]):
             raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
         return self.key.load()
 
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = cached_property(
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
         lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
     )
     """The alternative names (RFC 5280 section 4.2.1.6), malformed ones with their problem."""
