@@ -36,7 +36,7 @@ def test_a_value_is_computed_on_first_use_and_kept():
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded")  # of Python 3.12 and newer
 def test_a_child_of_a_process_whose_other_thread_computes_goes_on():
-    """It inherits no lock that nobody would release, such as that of `functools.cached_property` in Python 3.11."""
+    """It does not inherit the lock of an unfinished computation, as with `functools.cached_property` in Python 3.11."""
     computes, done = threading.Event(), threading.Event()
 
     def wait():
