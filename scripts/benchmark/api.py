@@ -30,23 +30,19 @@ def context(bench: Bench) -> Iterator[Result]:
     """`identity.ssl_context()` against an `ssl.SSLContext` that loads the same pair from files; in process."""
     import certkit
     from certkit.testing import rehearsing
-    from certkit.x509 import keys
 
     folder = bench.fresh()
     folder.mkdir()
     with rehearsing(folder) as wise:
-        made = wise.identity()
+        wise.identity()
         acme = certkit.identity("acme", store=wise.store, environment={})
-        pair, trusted = folder / "pair.pem", folder / "ca.pem"
-        key = keys.to_pem(made._follower.current(may_wait=True).key).reveal()  # noqa: SLF001
-        pair.touch(mode=0o600)
-        pair.write_bytes(acme.chain + key)
-        trusted.write_bytes(acme.trust_bundle)
+        with certkit.store(wise.store) as store:
+            store.export("acme", folder / "tls")
 
         def theirs() -> None:
             loaded = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            loaded.load_verify_locations(trusted)
-            loaded.load_cert_chain(pair)
+            loaded.load_verify_locations(folder / "tls/ca.pem")
+            loaded.load_cert_chain(folder / "tls/fullchain.pem", folder / "tls/key.pem")
 
         runs = 10 * bench.effort.startup
         mine, other = alternate(acme.ssl_context, theirs, runs=runs, average=statistics.median)

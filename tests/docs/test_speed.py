@@ -55,3 +55,12 @@ def test_the_page_has_figures():
     page = (PROJECT / "docs/explanation/speed.md").read_text()
     assert re.search(r"^Measured on \d{4}-\d\d-\d\d: .*\bCPUs\b.*\.$", page, re.MULTILINE)
     assert page.count(" | yes | ") + page.count(" | no | ") > 20
+
+
+def test_the_api_is_measured(tmp_path):
+    """The benchmark uses the API as a program does."""
+    command = [sys.executable, PROJECT / "scripts/benchmark", "--quick", "--json", tmp_path / "results.json", "api"]
+    subprocess.run(command, check=True, capture_output=True)
+    found = json.loads((tmp_path / "results.json").read_text())["results"]
+    assert [each["name"] for each in found] == ["import certkit / import ssl", "ssl_context() / load_cert_chain"]
+    assert all(each["ratio"] > 0 for each in found)
