@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,17 @@ from tests import forked, pki
 # A shell's job in the background is told to ignore Ctrl-C, and what it starts would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Servers of the tests are on this machine, where no proxy leads.
-for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "CERTKIT_PROXY"):
-    os.environ.pop(name, None)
+# What the one who runs the tests has set for programs of their own: servers, stores, proxies (the tests' own servers are
+# on this machine, where none leads), and files of the home directory, such as the token of `bao login`.
+_THEIR_OWN = ("VAULT_", "BAO_", "XDG_", "CERTKIT_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+_OF_TESTS = {
+    f"CERTKIT_{name}" for name in ("ACLS", "CI", "RACES", "SOAK_RELOADS", "SOAK_SECONDS", "UNDER_ATTACK", "WHEELS")
+}
+for name in [each for each in os.environ if each.upper().startswith(_THEIR_OWN) and each not in _OF_TESTS]:
+    del os.environ[name]
+if "PYTEST_XDIST_WORKER" not in os.environ:  # its workers have the directory of the process that starts them
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="certkit-home-")
+    atexit.register(shutil.rmtree, os.environ["HOME"], ignore_errors=True)
 
 # Of nine thousand collected tests nothing is garbage: looking for it takes a fifth of the time of the quick ones.
 gc.disable()
