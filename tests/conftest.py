@@ -23,8 +23,8 @@ from tests import forked, pki
 # A shell's job in the background is told to ignore Ctrl-C, and what it starts would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What the one who runs the tests has set for programs of their own: servers, stores, proxies (the tests' own servers are
-# on this machine, where none leads), and files of the home directory, such as the token of `bao login`.
+# Nothing counts that whoever runs the tests has set for themselves: neither variables (the tests' own servers are on
+# this machine, where no proxy leads) nor files of the home directory, such as the token of `bao login`.
 _THEIR_OWN = ("VAULT_", "BAO_", "XDG_", "CERTKIT_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _OF_TESTS = {
     f"CERTKIT_{name}" for name in ("ACLS", "CI", "RACES", "SOAK_RELOADS", "SOAK_SECONDS", "UNDER_ATTACK", "WHEELS")
