@@ -93,8 +93,8 @@ def issue(
             _explain(refused, name, facts.get(ANSWERED), now)
             raise refused
         limits.Neighbours(store, name, policy, identity).room(now=now)
-    identity, is_ours = _lease(store, identity, number, now)
-    if not is_ours:
+    identity, lease = _lease(store, identity, number, now)
+    if lease is None:
         return Done(_installed_by_another(store, name, number, now), changed=False)
     try:
         answer = issuer.issue(pending.csr)
@@ -105,15 +105,13 @@ def issue(
             raise
         except (RefusedError, InputError) as error:
             end = describe.leaf_of(certificates).not_after or now
-            ends = [*facts.get(ANSWERS, "").split(), rfc3339(end)]
-            noted = {ANSWERS: " ".join(ends), ANSWERED: rfc3339(now), LEASE: ""}
-            kept = to_pem(certificates)
-            store.keep_answer(identity, number, kept, edit=lambda record: record.describe(number, noted))
-            _explain(error, name, noted[ANSWERED], now)
+            noting = functools.partial(_noted, number=number, end=rfc3339(end), now=rfc3339(now))
+            store.keep_answer(identity, number, to_pem(certificates), edit=noting)
+            _explain(error, name, rfc3339(now), now)
             raise
     except BaseException:
         with contextlib.suppress(CertkitError):  # else the lease expires by itself
-            store.change(name, lambda record: record.describe(number, {LEASE: ""}))
+            store.change(name, functools.partial(_released, number=number, lease=lease))
         raise
 
 
@@ -137,16 +135,30 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
     )
 
 
-def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, bool]:
-    """Take the lease on a request; return whether no other run holds it."""
-    mark = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
+def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, str | None]:
+    """Take the lease on a request and return it; None if another run holds one."""
+    lease = f"{rfc3339(now + _LEASE)} {socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
 
     def take(record: Record) -> Record:
-        held = record.facts.get(number, {}).get(LEASE, "")
-        return record if _is_held(held, now) else record.describe(number, {LEASE: f"{rfc3339(now + _LEASE)} {mark}"})
+        return record if _is_held(_lease_of(record, number), now) else record.describe(number, {LEASE: lease})
 
     identity = store.change(identity, take)
-    return identity, identity.record.facts.get(number, {}).get(LEASE, "").endswith(mark)
+    return identity, lease if _lease_of(identity.record, number) == lease else None
+
+
+def _lease_of(record: Record, number: str) -> str:
+    return record.facts.get(number, {}).get(LEASE, "")
+
+
+def _released(record: Record, *, number: str, lease: str) -> Record:
+    """Return the record without a lease; one that another run took after the end of this one stays."""
+    return record.describe(number, {LEASE: ""}) if _lease_of(record, number) == lease else record
+
+
+def _noted(record: Record, *, number: str, end: str, now: str) -> Record:
+    """Return the record with the end of a refused certificate, and when that was issued."""
+    ends = [*record.facts.get(number, {}).get(ANSWERS, "").split(), end]
+    return record.describe(number, {ANSWERS: " ".join(ends), ANSWERED: now})
 
 
 def _is_held(lease: str, now: datetime) -> bool:
@@ -173,7 +185,7 @@ def _installed_by_another(store: Store, name: str, number: str, now: datetime) -
         found = store.load(name)
         if overview.generation(found, number).issued is not None:
             return found
-        lease = found.record.facts.get(number, {}).get(LEASE, "")
+        lease = _lease_of(found.record, number)
         hint = f"try again later: certkit identity renew {name}"
         if not _is_held(lease, now):  # it has ended, or was killed
             raise InputError(f"{name}: another run did not get the request of generation {number} signed", hint=hint)

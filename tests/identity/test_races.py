@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError
 from certkit.identity import overview
+from certkit.identity.issuers import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
 from certkit.stores.file.store import FileStore
-from certkit.stores.record import LEASE
+from certkit.stores.record import ANSWERS, LEASE
 from certkit.stores.vault import layout
 from certkit.stores.vault.store import VaultStore
 from certkit.times import rfc3339
@@ -119,6 +120,29 @@ def test_a_run_that_waits_for_one_that_fails(renewers):
     assert issuer.signed == []
     done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
     assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["no certificate", "a refused certificate"])
+def test_a_run_that_fails_late_leaves_the_lease_of_another(renewers, refused):
+    """It took so long that its lease ended, and another run took over; what that run noted stays, too."""
+    store, theirs = renewers[0], f"{rfc3339(LATE + pki.DAY)} another-host 1 mark"
+    use(store)
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
+
+    class Late:
+        def issue(self, csr):
+            noted = {LEASE: theirs, ANSWERS: "2026-01-01T00:00:00Z"}
+            renewers[1].change("acme", lambda record: record.describe("0002", noted))
+            if refused:
+                return IssuerAnswer(certificates=pki.root(pki.name(CN="stranger")).issue().pem)
+            raise InputError("the issuer is busy", hint="try again")
+
+    with pytest.raises(CertkitError):
+        renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=Late()), now=LATE)
+    facts = store.load("acme").record.facts["0002"]
+    assert facts[LEASE] == theirs
+    assert facts[ANSWERS].split()[0] == "2026-01-01T00:00:00Z"
+    assert len(facts[ANSWERS].split()) == 1 + refused
 
 
 def test_a_run_that_waits_for_one_that_is_killed(tmp_path):
