@@ -31,6 +31,7 @@ class CertkitError(Exception):
     """
 
     is_changed = False
+    names_options = False  # set by the command for all errors of its process; those of `certkit.api` name arguments
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A command to paste, or an option outside one, with the placeholder of its value.
+_OPTION = re.compile(
+    r"certkit(?: '[^']*'| [^\s;,'`]+)+|(?<![\w-])--([a-z][a-z0-9-]*)(?: (?:FILE|KEY|CERT|ID|URI|NAME|DIR)\b(?!=))?"
+)
+
 # What people are shown of one message or name, which may be megabytes long.
 MAX_CHARACTERS = 2000
 _MAX_DECIMAL_BITS = 512
@@ -44,6 +55,18 @@ def abridged(message: str) -> str:
 def sentences(message: str, hint: str) -> str:
     """Return what is wrong and what to do about it, as two printable sentences; the message is `abridged`."""
     return f"{abridged(message)}. {printable(capitalised(hint))}"
+
+
+def with_arguments(text: str, names: Mapping[str, str]) -> str:
+    """Return a text with arguments in place of command-line options; a command to paste stays as it is.
+
+    `names` are those of arguments that differ from their options.
+    """
+
+    def argument(found: re.Match[str]) -> str:
+        return f"`{names.get(found[1], found[1].replace('-', '_'))}`" if found[1] else found[0]
+
+    return _OPTION.sub(argument, text)
 
 
 def decimal(number: int) -> str:

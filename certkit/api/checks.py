@@ -65,6 +65,7 @@ class Report:
         """Whether nothing is critical or undetermined; warnings are allowed."""
         return self.status in {Status.OK, Status.WARNING}
 
+    @public
     def require(self) -> None:
         """Raise unless the report is ok.
 
@@ -224,7 +225,7 @@ def check_csr(
     from certkit.policy import catalogue
     from certkit.x509 import keys, objects
 
-    rules = [catalogue.load(each) for each in ([policy] if isinstance(policy, str) else policy)]
+    rules = [catalogue.load(each) for each in ([policy] if isinstance(policy, str) else dict.fromkeys(policy))]
     content, name = arguments.content(data, "the CSR")
     request = objects.csr(content, name=name)
     held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))

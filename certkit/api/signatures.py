@@ -1,4 +1,4 @@
-"""Arguments of a wrong type: public functions refuse them by name, before they do anything."""
+"""Arguments of public functions: those of a wrong type are refused by name, and errors name arguments, not options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError
+from certkit.printable import with_arguments
 from certkit.secret import Secret
 
 T = TypeVar("T")
@@ -90,10 +91,27 @@ _TESTS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
 """For each annotation the test of a value, what it is in words, and a hint."""
 
 
+_NAMES = {
+    "cert": "certificate",
+    "client-secret-file": "client_secret",
+    "crl": "crls",
+    "key-out": "key_path",
+    "out": "csr_path",
+    "out-dir": "directory",
+    "passphrase-file": "passphrase",
+    "pin": "pins",
+    "profile": "profile_id",
+    "token-file": "token",
+    "type": "key_type",
+    "unit": "units",
+}
+"""Arguments that have another name than the option of the command."""
+
+
 def public(item: T) -> T:
     """Have a function, or each public method of a class, check its arguments by its annotations.
 
-    Annotations that are not in the table are not checked.
+    Annotations that are not in the table are not checked. Errors name arguments, unless the command calls the function.
     """
     if isinstance(item, type):
         for name, method in list(vars(item).items()):
@@ -117,6 +135,12 @@ def public(item: T) -> T:
                     f"{item.__name__}(): {name} must be {words}, not {kind}",
                     hint=hint or f"see help(certkit.{item.__qualname__})",
                 )
-        return item(*arguments, **options)
+        try:
+            return item(*arguments, **options)
+        except CertkitError as error:
+            if not CertkitError.names_options:
+                error.message, error.hint = (with_arguments(each, _NAMES) for each in (error.message, error.hint))
+                error.args = (error.message,)
+            raise
 
     return checked  # type: ignore[return-value]

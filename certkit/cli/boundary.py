@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
 
     0 OK, 1 warning, 2 critical or refused, 3 unknown or bad usage; 128 + n if signal n ended it.
     """
+    CertkitError.names_options = True
     verbosity = _verbosity(arguments)
     if verbosity < 2:
         warnings.simplefilter("ignore")

@@ -61,7 +61,47 @@ def test_a_traceback_ends_with_the_hint(tmp_path):
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     message, hint = done.stderr.splitlines()[-2:]
     assert message.endswith("there is no store at file:store")
-    assert hint.startswith("hint: check --store")
+    assert hint == "hint: check `store`, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
+
+
+def test_errors_name_arguments(tmp_path, root):
+    """A program cannot give an option; a command to paste stays as it is."""
+    key, locked, csr = tmp_path / "a.key", tmp_path / "locked.key", certkit.create_csr(organization="A").csr
+    certkit.write_key(key)
+    certkit.write_key(locked, passphrase="secret")
+    with certkit.store(f"file:{tmp_path}/sealed", passphrase="secret") as store:
+        pair = root.issue()
+        store.import_("acme", pair.pem, key=pair.key_pem, policy="general", ca=root.pem)
+    sealed = certkit.store(f"file:{tmp_path}/sealed")
+    for ask, message, hint in (
+        (lambda: certkit.write_key(key), "it already exists", "choose another name, or use `force`"),
+        (lambda: certkit.check_csr(csr, key=locked), "is encrypted", "give its passphrase with `passphrase`"),
+        (
+            lambda: certkit.write_csr(tmp_path / "a.csr", key=key, key_path=key, organization="A"),
+            "`key` and `key_path` exclude each other",
+            "`key_path` creates a new key, `key` uses an existing one",
+        ),
+        (
+            lambda: certkit.authorize_url(client_id="a", redirect_uri="https://a.example/"),
+            "give either `environment` or `policy`",
+            "`environment` sandbox, for example",
+        ),
+        (lambda: sealed.update("acme", replace_ca=True), "`replace_ca` needs `ca`", "give the CAs: `ca`"),
+        (
+            lambda: certkit.identity("acme", store=f"file:{tmp_path}/sealed"),
+            "is encrypted",
+            "give its passphrase with `passphrase`",
+        ),
+        (
+            certkit.check_csr(certkit.create_csr(common_name="A").csr, policy="wise-sandbox").require,
+            "O is missing",
+            "`organization`",
+        ),
+    ):
+        with pytest.raises(certkit.Error) as caught:
+            ask()
+        assert message in str(caught.value), caught.value
+        assert hint in caught.value.hint
 
 
 def test_a_traceback_has_the_latest_hint():

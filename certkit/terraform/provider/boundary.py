@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING, Self
 
 from certkit.errors import CertkitError
-from certkit.printable import printable
+from certkit.printable import printable, with_arguments
 from certkit.report.hints import with_store
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 # are silenced, concerns the whole process.
 _ONE_AT_A_TIME = threading.RLock()
 
-# A command to paste stays unchanged; elsewhere an option is an argument of the configuration.
-_OPTION = re.compile(r"certkit(?: '[^']*'| [^\s;,']+)+|(?<!\S)--([a-z][a-z0-9-]*)")
-# Names that differ on the command line; an intermediate belongs below the certificate.
+# Arguments of the configuration that differ on the command line; an intermediate belongs below the certificate.
 _ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type", "untrusted": "certificate"}
 
 
@@ -70,12 +67,7 @@ class Boundary:
 
 
 def _spelt(text: str) -> str:
-    """Return the text with configuration arguments in place of command-line options."""
-
-    def argument(found: re.Match[str]) -> str:
-        return f"`{_ARGUMENTS.get(found[1], found[1].replace('-', '_'))}`" if found[1] else found[0]
-
-    return _OPTION.sub(argument, printable(text))
+    return with_arguments(printable(text), _ARGUMENTS)
 
 
 def _sentence(hint: str) -> str:
