@@ -113,6 +113,7 @@ def write_csr(  # noqa: PLR0913  as many as the command has options
     """
     from certkit.csr import create
     from certkit.errors import InputError
+    from certkit.files.writing import file_path
     from certkit.policy import catalogue
 
     writing = _writing(if_absent=if_absent, force=force, passphrase=passphrase, progress=progress, now=now)
@@ -126,8 +127,8 @@ def write_csr(  # noqa: PLR0913  as many as the command has options
         arguments.subject(subject),
         catalogue.load(policy),
         key=held,
-        key_path=Path(key_path) if key_path is not None else held.path if held else None,
-        csr_path=None if csr_path is None else Path(csr_path),
+        key_path=file_path(key_path) if key_path is not None else held.path if held else None,
+        csr_path=None if csr_path is None else file_path(csr_path),
         spec=_spec(key_type),
         writing=writing,
     )
@@ -203,9 +204,10 @@ def write_key(
         certkit.InputError: if the file is there and does not match, or cannot be written.
     """
     from certkit.csr import keyfile
+    from certkit.files.writing import file_path
 
     writing = _writing(if_absent=if_absent, force=force, passphrase=passphrase, progress=progress, now=now)
-    return keyfile.generate_key(Path(path), _spec(key_type), writing)
+    return keyfile.generate_key(file_path(path), _spec(key_type), writing)
 
 
 def _writing(

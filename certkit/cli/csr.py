@@ -46,7 +46,7 @@ def csr() -> None:
 @key_type_option(help="Key type.  [default: the policy's first]")
 @inputs.new_file_option("--out", metavar="CSR", help="File for the CSR; - is standard output.")
 @inputs.file_option("--batch", metavar="FILE", help="JSON Lines file: create one key and CSR per line.")
-@inputs.file_option("--out-dir", metavar="DIR", help="Directory for the NAME.key and NAME.csr files of --batch.")
+@inputs.named_option("--out-dir", metavar="DIR", help="Directory for the NAME.key and NAME.csr files of --batch.")
 @if_absent_option
 @force_option
 @inputs.passphrase_option

@@ -45,7 +45,7 @@ FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
     metavar="LIST",
     help="Report once when each of these times is left (28d,14d,7d, or `policy`); text format only.",
 )
-@inputs.file_option(
+@inputs.named_output_option(
     "--state",
     metavar="FILE",
     help="File that records which reminders were sent.  [default: reminders.json in the user's state directory]",
@@ -53,7 +53,7 @@ FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
 )
-@inputs.file_option("--output", "target", metavar="FILE", help="Write the report to this file, atomically.")
+@inputs.output_option("--output", "target", metavar="FILE", help="Write the report to this file, atomically.")
 @click.option("--all", "show_all", is_flag=True, help="Show every certificate of a source, not only the first 100.")
 @inputs.file_option("--cert", metavar="FILE", help="Client certificate for live hosts that require one; needs --key.")
 @inputs.file_option("--key", metavar="FILE", help="Private key of the client certificate.")
@@ -79,9 +79,12 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
     from certkit.cli.shared.stores import opener
     from certkit.expiry.scan import Judge, look, scan
     from certkit.expiry.sources.parsing import access, parse
+    from certkit.files.reading import is_same
 
     form = "json" if output.as_json else options["format_"]
     target = None if options["target"] == inputs.STDIN else options["target"]
+    if target is not None and options["state"] is not None and is_same(target, options["state"]):
+        raise InputError("--output and --state name the same file", hint="give each a file of its own")
     reporter = _Reporter(output, form, target)
     judge = Judge(
         thresholds=_thresholds(options["policy_name"], options["warn"], options["critical"]),

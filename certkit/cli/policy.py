@@ -73,7 +73,7 @@ def show(output: Output, *, reference: str) -> int:
 
 
 @click.command()
-@inputs.file_argument("path", metavar="FILE")
+@click.argument("path", metavar="FILE", type=inputs.FileName(allow_dash=False))
 @reporting
 def validate(output: Output, *, path: str) -> int:
     """Validate a policy file of your own: its keys, their values, what it extends, and its sources.

@@ -59,7 +59,7 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
 
 
 @click.command()
-@inputs.file_option(
+@inputs.named_option(
     "--mirror", metavar="DIR", help="Filesystem mirror to install into.  [default: ~/.terraform.d/plugins]"
 )
 @click.option("--dev-override", is_flag=True, help="Print a dev_overrides configuration, which needs no init.")

@@ -45,7 +45,7 @@ def _wanted(
         except ValueError as error:
             raise InputError(f"key usage {', '.join(usages)}: {error}", hint="add --key-usage keyAgreement") from error
     if purposes := options.extended_key_usage or rules.extended_key_usage.demanded:
-        oids = [EXTENDED_KEY_USAGES.get(each, each) for each in purposes]
+        oids = dict.fromkeys(EXTENDED_KEY_USAGES.get(each, each) for each in purposes)
         extended = x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, oids))
         extensions.append((extended, rules.extended_key_usage.critical is Answer.YES))
     common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
@@ -53,9 +53,9 @@ def _wanted(
         # RFC 5280 section 4.2.1.6: critical where the subject is empty.
         alternatives = x509.SubjectAlternativeName(dict.fromkeys(map(names.parse_san, listed)))
         extensions.append((alternatives, not subject))
-    types = options.qc_type or rules.qc_types
-    if types or options.psd2_role:
-        statements = qualified.Statements(types, options.psd2_role, options.psd2_authority, options.psd2_authority_id)
+    types, roles = (tuple(dict.fromkeys(each)) for each in (options.qc_type or rules.qc_types, options.psd2_role))
+    if types or roles:
+        statements = qualified.Statements(types, roles, options.psd2_authority, options.psd2_authority_id)
         oid = x509.ObjectIdentifier(QC_STATEMENTS)
         extensions.append((x509.UnrecognizedExtension(oid, statements.encode()), False))
     return subject, extensions

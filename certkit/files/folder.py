@@ -55,12 +55,13 @@ class Folder:
     conflict_hint: ClassVar[str] = "choose another name, or use --force"
     link_hint: ClassVar[str] = "name the file itself: symbolic links are not followed here"
 
-    __slots__ = ("_above", "descriptor", "path")
+    __slots__ = ("_above", "descriptor", "name", "path")
 
-    def __init__(self, file: int, path: Path, above: Self | None = None) -> None:
+    def __init__(self, file: int, path: Path, above: Self | None = None, name: str = "") -> None:
         self.descriptor = file
         self._above = above
         self.path = path
+        self.name = name or path.name  # its entry in the directory above; an unfinished one is shown by another path
 
     @classmethod
     @contextlib.contextmanager
@@ -93,10 +94,10 @@ class Folder:
             os.close(file)
 
     @contextlib.contextmanager
-    def inside(self, name: str, *, what: str = "cannot read") -> Iterator[Self]:
-        """Open a directory in this one; errors say `what` cannot be done."""
+    def inside(self, name: str, *, what: str = "cannot read", shown: str | None = None) -> Iterator[Self]:
+        """Open a directory in this one; errors say `what` cannot be done, and name it `shown` (default: its name)."""
         with self._opened(name, _DIRECTORY, what) as file:
-            yield type(self)(file, self.path / name, self)
+            yield type(self)(file, self.path / (name if shown is None else shown), self, name)
 
     @contextlib.contextmanager
     def _opened(self, name: str, flags: int, what: str | None = None) -> Iterator[int]:
@@ -149,7 +150,7 @@ class Folder:
     @property
     def is_in_place(self) -> bool:
         """Whether the directory's name still leads to it, so that it was not moved away."""
-        found = self.above.status(self.path.name)
+        found = self.above.status(self.name)
         return found is not None and os.path.samestat(found, self.own_status)
 
     @property
@@ -392,11 +393,11 @@ class Folder:
             os.fsync(self.descriptor)
 
     @contextlib.contextmanager
-    def make(self, name: str, access: Access) -> Iterator[Self]:
-        """Make a new directory in this one."""
-        with self._translated("cannot write", name):
+    def make(self, name: str, access: Access, *, shown: str | None = None) -> Iterator[Self]:
+        """Make a new directory in this one; errors name what it is to become, if that is `shown`."""
+        with self._translated("cannot write", name if shown is None else shown):
             os.mkdir(name, contents.PRIVATE_DIRECTORY_MODE, dir_fd=self.descriptor)
-        with self.inside(name) as folder:
+        with self.inside(name, shown=shown) as folder:
             try:
                 folder.give(access)
             except BaseException:
@@ -424,11 +425,14 @@ class Folder:
             raise self._failure("cannot write", self.path, error) from error
 
     @contextlib.contextmanager
-    def staged(self, name: str, access: Access) -> Iterator[Self]:
-        """Make a temporary directory for what is to become `name`, locked as long as the block lasts, then removed."""
+    def staged(self, name: str, access: Access, *, shown: str | None = None) -> Iterator[Self]:
+        """Make a temporary directory for what is to become `name`, locked as long as the block lasts, then removed.
+
+        Errors name what it is to become, `shown` (default: `name`).
+        """
         temporary = temporary_name(name)
         try:
-            with self.make(temporary, access) as folder:
+            with self.make(temporary, access, shown=name if shown is None else shown) as folder:
                 # NFS has no locks on directories; there the sweeper relies on the lock of the directory around it.
                 with contextlib.suppress(OSError):
                     _lock(folder.descriptor)
@@ -446,12 +450,13 @@ class Folder:
         with self.staged(name, access) as folder:
             yield folder
             folder.sync()
-            self.rename(folder.path.name, name)
+            self.rename(folder.name, name)
 
-    def rename(self, name: str, new: str) -> None:
-        """Give something in it another name, for good."""
-        with self._translated("cannot write", new):
-            os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+    def rename(self, name: str, new: str | None = None) -> None:
+        """Give something in it another name, for good; without a new one, a temporary one that is swept away."""
+        with self._translated("cannot write" if new else "cannot remove", new or name):
+            target = new or temporary_name(name)
+            os.rename(name, target, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
             os.fsync(self.descriptor)
 
     def remove(self, name: str) -> None:

@@ -206,7 +206,7 @@ def is_exposed(path: Path | str) -> bool:
     return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o066)
 
 
-def is_same(first: Path, second: Path) -> bool:
+def is_same(first: Path | str, second: Path | str) -> bool:
     """Return whether two paths lead to the same place, whether or not something is there."""
     return os.path.realpath(first) == os.path.realpath(second)
 

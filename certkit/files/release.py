@@ -60,7 +60,7 @@ def switch(
             return False
         version = f"..v-{os.urandom(6).hex()}"
         try:
-            with folder.make(version, access) as made:
+            with folder.make(version, access, shown="") as made:
                 for name, content in contents.items():
                     made.write(name, content, access)
                 made.sync()

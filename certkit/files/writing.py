@@ -44,6 +44,17 @@ def require_absent(path: Path, *, hint: str = _EXISTS_HINT) -> None:
         raise ExistsError(f"cannot write {path}: it already exists{link}", hint=hint)
 
 
+def file_path(name: str | Path) -> Path:
+    """Return the path of a file to write; as a path, the name of a directory would lose the slash at its end.
+
+    Raises:
+        InputError: if it is the name of a directory.
+    """
+    if str(name).endswith(("/", "/.")):
+        raise InputError(f"cannot write {name}: it is the name of a directory", hint="name a file in it")
+    return Path(name)
+
+
 def descriptor(path: Path | str) -> int | None:
     """Return N for `/dev/fd/N`, `/dev/stdout` and `/dev/stderr`, which are open files of this process; else None."""
     name = os.path.abspath(path)
@@ -248,7 +259,8 @@ class Staging:
         if self._staged is None:
             beside = self._held.enter_context(_Batch.open(self._target.parent if self._is_new else self._target))
             beside.sweep(self._target.name)
-            self._staged = self._held.enter_context(beside.staged(self._target.name, Access()))
+            shown = self._target.name if self._is_new else ""
+            self._staged = self._held.enter_context(beside.staged(self._target.name, Access(), shown=shown))
         return self._staged
 
     def write(self, name: str, content: Content) -> None:
@@ -262,6 +274,6 @@ class Staging:
         # One request for everything: syncing each file takes a thousand times as long.
         os.sync()
         if self._is_new:
-            self._staged.above.rename(self._staged.path.name, self._target.name)
+            self._staged.above.rename(self._staged.name, self._target.name)
         else:
             self._staged.above.take_all(self._staged)

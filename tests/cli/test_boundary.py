@@ -11,8 +11,11 @@ import subprocess
 import sys
 import time
 
+import click
 import pytest
 
+from certkit.cli.shared.commands import certkit as tree
+from certkit.cli.shared.inputs import FileName, OutputName
 from tests.conftest import command, environment, openssl
 
 COMMANDS = {
@@ -235,6 +238,108 @@ def test_a_full_disk_leaves_nothing(certkit, tmp_path):
     ran = certkit("key", "generate", "--out", "k", preexec_fn=no_room)
     require_one_line(ran)
     assert list(tmp_path.iterdir()) == []
+
+
+# Every option that names a file to write, and those of files and directories that no stream can stand for.
+OUTPUTS = {
+    "key generate --out": ("key", "generate", "--out"),
+    "csr create --out": ("csr", "create", "--organization", "A", "--key", "good.key", "--out"),
+    "csr create --key-out": ("csr", "create", "--organization", "A", "--out", "new.csr", "--key-out"),
+    "policy new --out": ("policy", "new", "acme", "--out"),
+    "wise ca --out": ("wise", "ca", "ca.pem", "--out"),
+    "expiry --output": ("expiry", "good.pem", "--output"),
+    "expiry --state": ("expiry", "good.pem", "--remind", "1d", "--state"),
+    "wise rehearse --ready-file": ("wise", "rehearse", "--dir", "r", "--port", "0", "--ready-file"),
+}
+NAMED = {
+    "csr create --out-dir": ("csr", "create", "--batch", "good.csr", "--out-dir"),
+    "identity export --out": ("identity", "export", "acme", "--out"),
+    "terraform install-provider --mirror": ("terraform", "install-provider", "--mirror"),
+    "wise rehearse --dir": ("wise", "rehearse", "--port", "0", "--dir"),
+    "policy validate": ("policy", "validate"),
+    **{name: OUTPUTS[name] for name in ("expiry --state", "wise rehearse --ready-file")},
+}
+
+
+@pytest.mark.parametrize("name", ["new/", "new/.", "./", "/"])
+@pytest.mark.parametrize("arguments", OUTPUTS.values(), ids=OUTPUTS.keys())
+def test_a_name_that_ends_in_a_slash_is_no_file(certkit, good, root, tmp_path, arguments, name):
+    """It names a directory, which is not written as a file of that name without the slash."""
+    (tmp_path / "ca.pem").write_bytes(root.pem)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    ran = certkit(*arguments, name)
+    require_one_line(ran)
+    assert f"cannot write {name}: it is the name of a directory. Name a file in it" in ran.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", NAMED.values(), ids=NAMED.keys())
+def test_what_is_no_stream_is_not_named_dash(certkit, good, tmp_path, arguments):
+    """Nothing called `-` appears; the hint says how to name it all the same."""
+    before = sorted(path.name for path in tmp_path.iterdir())
+    ran = certkit(*arguments, "-")
+    require_one_line(ran)
+    assert "needs a name, not -. Give ./- if that is its name" in ran.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_every_option_that_writes_is_tested():
+    """A new option for a file to write or for a directory is listed above."""
+
+    def paths(command, name):
+        if isinstance(command, click.Group):
+            for each in command.list_commands(click.Context(command)):
+                yield from paths(command.get_command(click.Context(command), each), f"{name} {each}")
+            return
+        for each in command.params:
+            if isinstance(each.type, FileName) and (isinstance(each.type, OutputName) or not each.type.allow_dash):
+                yield f"{name} {each.opts[0]}".strip().removesuffix(" path")
+
+    assert {*paths(tree, "")} == {*OUTPUTS, *NAMED}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", "-", "--ca", "-"),
+        ("expiry", "-", "-"),
+        ("inspect", "-", "-"),
+    ],
+    ids=" ".join,
+)
+def test_standard_input_is_read_once(certkit, good, tmp_path, arguments):
+    """Given a second time, it would be empty."""
+    ran = certkit(*arguments, stdin=(tmp_path / "good.pem").read_bytes())
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert "- is given more than once, and standard input can be read only once" in ran.err
+
+
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(certkit, root, tmp_path):
+    """Where files are made in a temporary directory, an error names the one that it becomes."""
+
+    def no_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    made, there = root.issue(), tmp_path / "there"
+    made.write(tmp_path, "a")
+    (tmp_path / "ca.pem").write_bytes(root.pem)
+    there.mkdir()
+    store = ("--store", "file:store")
+    adopt = ("--cert", "a.pem", "--key", "a.key", "--ca", "ca.pem")
+    assert certkit("identity", "import", "a", "--policy", "general", *adopt, *store).code == 0
+    batch = ("csr", "create", "--batch", "-", "--out-dir")
+    for file, *arguments in (
+        (tmp_path / "new/b.key", *batch, "new"),
+        (there / "b.key", *batch, "there"),
+        ("other/b/settings.json", "identity", "enroll", "b", "--organization", "B", "--store", "file:other"),
+        ("other/a/settings.json", "identity", "copy", "a", "--to", "file:other", *store),
+        ("tls/key.pem", "identity", "export", "a", "--out", "tls", *store),
+    ):
+        ran = certkit(*arguments, stdin=b'{"name": "b", "organization": "B"}', preexec_fn=no_room)
+        require_one_line(ran)
+        assert f"cannot write {file}: file too large" in ran.err, ran.err
+    assert list(there.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -9,6 +9,7 @@ import stat
 import subprocess
 
 import pytest
+from cryptography import x509
 
 from tests.conftest import command as installed
 from tests.conftest import openssl, openssl_verifies
@@ -496,6 +497,18 @@ def test_several_policies_at_once(certkit):
     ]
     assert {each["policy"] for each in checked.json["checks"]} == {"wise-sandbox", "swish"}
     assert "c for wise-sandbox: ok" in certkit("csr", "check", "c", *policies).out
+    assert certkit("csr", "check", "c", *policies, *policies, "--json").json == checked.json
+
+
+def test_what_is_given_twice_is_requested_once(certkit):
+    """Usages by name and by OID, types and roles: no value is repeated in a CSR."""
+    asked = ("--extended-key-usage", "clientAuth", "--extended-key-usage", "1.3.6.1.5.5.7.3.2", "--qc-type", "web")
+    roles = ("--psd2-role", "PSP_AI", "--psd2-authority", "FCA", "--psd2-authority-id", "GB-FCA")
+    create = ("csr", "create", "--organization", "A", "--policy", "general", "--key-out", "k", "--out", "-")
+    once = certkit(*create, *asked[2:], *roles)
+    twice = certkit(*create[:-4], "--key", "k", *create[-2:], *asked, *asked, *roles, *roles[:2])
+    first, second = (list(x509.load_pem_x509_csr(ran.out.encode()).extensions) for ran in (once, twice))
+    assert first == second
 
 
 def test_rules_for_the_key_that_no_csr_shows(certkit):

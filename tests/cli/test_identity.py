@@ -867,7 +867,7 @@ def test_what_export_refuses(identity, tmp_path):
     for arguments, said in (
         (("--out", "foreign"), "cannot write foreign: it contains files that certkit did not write, such as x"),
         (("--out", "root.pem"), "cannot write root.pem: not a directory"),
-        (("--out", "-"), "cannot write an export to standard output"),
+        (("--out", "-"), "--out needs a name, not -"),
         (("--out", "a/b"), "cannot write a/b: no such file or directory"),
         (("--out", "tls", "--group", "no-such-group"), "no such group: no-such-group"),
         (("--out", ""), "identity export: invalid value for '--out'"),

@@ -54,7 +54,7 @@ policy new: policy new ours --json
 wise authorize-url: wise authorize-url --environment sandbox --client-id a --redirect-uri https://a.example/ --json
 wise token: wise token show --identity acme --json
 wise setup: wise setup acme --json
-wise check: wise check acme acme --json
+wise check: wise check acme new --json
 wise ca: wise ca ca.pem --out webhook-ca.pem --json
 wise webhook verify: wise webhook verify --environment sandbox --header x one.csr --json
 terraform query: terraform query

@@ -22,7 +22,7 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 
 @click.command()
 @name_argument
-@inputs.new_file_option(
+@inputs.named_option(
     "--out",
     "directory",
     metavar="DIR",
@@ -50,8 +50,6 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     Example:
       certkit identity export acme --out tls --format nginx
     """
-    if directory == inputs.STDIN:
-        raise InputError("cannot write an export to standard output", hint="give a directory: --out DIR")
     if options["form"] != "pkcs12" and options["out_passphrase_file"] is not None:
         problem = f"--out-passphrase-file does not apply to --format {options['form']}: only pkcs12 is encrypted"
         raise InputError(problem, hint="leave it out, or use --format pkcs12")

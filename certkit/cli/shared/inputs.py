@@ -55,19 +55,34 @@ policies_option = _policy_option(
 
 
 class FileName(click.Path):
-    """The name of a file, or `-`. Whether the file can be read is checked where it is used."""
+    """The name of a file, or `-` if the command reads or writes a stream. Its use checks whether it can be read."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=str, allow_dash=True, readable=False)
+    def __init__(self, *, allow_dash: bool = True) -> None:
+        super().__init__(path_type=str, allow_dash=allow_dash, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name; an empty one, as from an unset variable, is bad usage."""
         if value in {"", b""}:
             self.fail("the file name is empty", param, ctx)
+        if value == STDIN and not self.allow_dash:
+            where = param.get_error_hint(ctx).strip("'") if param and ctx else "it"
+            raise InputError(f"{where} needs a name, not -", hint="give ./- if that is its name")
         return super().convert(value, param, ctx)
 
 
-class NewFileName(FileName):
+class OutputName(FileName):
+    """The name of a file to write or replace."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name; that of a directory is refused."""
+        from certkit.files.writing import file_path
+
+        found = super().convert(value, param, ctx)
+        file_path(found)
+        return found
+
+
+class NewFileName(OutputName):
     """The name of a file to create; `-` is standard output, and so is `/dev/stdout`, which cannot be created."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -168,10 +183,14 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-# An argument or option that names files; `-` is standard input, or standard output for a new file.
+# An argument or option that names files; `-` is standard input, or standard output for a new file. A `named` one is a
+# file or directory that no stream can stand for.
 file_argument = functools.partial(click.argument, type=FileName())
 file_option = functools.partial(click.option, type=FileName())
 new_file_option = functools.partial(click.option, type=NewFileName())
+named_option = functools.partial(click.option, type=FileName(allow_dash=False))
+output_option = functools.partial(click.option, type=OutputName())
+named_output_option = functools.partial(click.option, type=OutputName(allow_dash=False))
 
 
 passphrase_option = file_option(
@@ -197,7 +216,23 @@ def read(reference: str) -> bytes:
     explain(f"reading {'standard input' if reference == STDIN else reference}")
     if reference != STDIN:
         return reading.read(reference)
-    return _pasted() if is_terminal() else reading.standard_input()
+    if is_terminal():
+        return _pasted()
+    _require_unread()
+    return reading.standard_input()
+
+
+def _require_unread() -> None:
+    """Refuse to read standard input a second time, when it is empty.
+
+    Raises:
+        InputError: if this command has read it.
+    """
+    context = click.get_current_context(silent=True)
+    known = {} if context is None else context.meta
+    if known.setdefault(__name__, 0):
+        raise InputError("- is given more than once, and standard input can be read only once", hint="name a file")
+    known[__name__] = 1
 
 
 def _pasted() -> bytes:
@@ -237,6 +272,7 @@ def chunks() -> Iterator[bytes]:
     """
     if sys.stdin is None:
         raise InputError("cannot read standard input: it is closed", hint="name a file")
+    _require_unread()
     waiting: list[bytes] = []
     while chunk := _next_bytes(sys.stdin.fileno()):
         waiting.append(chunk)

@@ -30,7 +30,7 @@ _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365
 
 
 @click.command()
-@inputs.file_option(
+@inputs.named_option(
     "--dir",
     "directory",
     metavar="DIR",
@@ -58,7 +58,7 @@ _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365
     metavar="DURATION",
     help="Move the rehearsal's clock forward (330d) or back (-330d).",
 )
-@inputs.file_option(
+@inputs.named_output_option(
     "--ready-file", metavar="FILE", help="Write the output of --json to this file once the rehearsal is ready."
 )
 @reporting

@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import StoreError
-from certkit.files.folder import temporary_name
 from certkit.stores.record import Record, Settings, is_generation
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def original(folder: Folder) -> str | None:
 
 def restore_pointer(folder: Folder, number: str) -> None:
     """Replace a copy of a generation with a link; the next sweep removes the copy."""
-    folder.rename(POINTER, temporary_name(POINTER))
+    folder.rename(POINTER)
     folder.point(POINTER, f"{GENERATIONS}/{number}")
 
 

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, StoreError
 from certkit.files import reading
-from certkit.files.folder import temporary_name
 from certkit.files.owners import DEFAULT_TRUST, Trust
 from certkit.secret import Secret
 from certkit.stores import record as identity
@@ -231,7 +230,7 @@ class FileStore(Store):
             known = self._edited(folder, found, lambda record: record.prune(numbers))
             for number in numbers:
                 if generations.has(number):
-                    generations.rename(number, temporary_name(number))
+                    generations.rename(number)
             generations.sweep()
         return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
 
@@ -306,7 +305,7 @@ class FileStore(Store):
                     identity_folder.require_identity(folder)
                     with folder.locked(wait_seconds=self.wait_seconds):
                         # Under its temporary name it is deleted by this run, or else by the next.
-                        store.rename(name, temporary_name(name))
+                        store.rename(name)
             try:
                 store.sweep(name)
             except StoreError as error:
