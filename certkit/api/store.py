@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.api.setup import WiseSetup
     from certkit.api.tokens import WiseTokens
     from certkit.csr.keyfile import Progress
-    from certkit.identity.enroll import Done
+    from certkit.identity.done import Done
     from certkit.identity.export import Exported
     from certkit.identity.overview import Overview, Unread
     from certkit.policy.rules import Policy
@@ -472,10 +472,10 @@ class IdentityStore:
 
     def discard(self, name: str) -> Overview:
         """Drop the pending request, as when the partner refused it."""
-        from certkit.identity import pointer
+        from certkit.identity import retire
 
         with self._loaded(name) as (opened, identity, policy):
-            return self._view_of(pointer.discard(opened, identity), policy)
+            return self._view_of(retire.discard(opened, identity), policy)
 
     def retire(self, name: str, generation: str) -> Overview:
         """Take a generation out of use for good; not the active one.
@@ -483,10 +483,10 @@ class IdentityStore:
         Raises:
             certkit.InputError: if it is the active one.
         """
-        from certkit.identity import pointer
+        from certkit.identity.retire import retire
 
         with self._loaded(name) as (opened, identity, policy):
-            return self._view_of(pointer.retire(opened, identity, generation), policy)
+            return self._view_of(retire(opened, identity, generation), policy)
 
     def prune(self, name: str, *, keep: int = 3, dry_run: bool = False) -> Sequence[str]:
         """Delete the keys and certificates of past generations but the newest `keep`; return their numbers.
@@ -494,11 +494,11 @@ class IdentityStore:
         Raises:
             certkit.StoreError: if the token may not delete.
         """
-        from certkit.identity import prune
+        from certkit.identity import retire
 
         with self._loaded(name) as (opened, identity, _):
             return tuple(
-                prune.prunable(identity, keep=keep) if dry_run else prune.prune(opened, identity, keep=keep)[1]
+                retire.prunable(identity, keep=keep) if dry_run else retire.prune(opened, identity, keep=keep)[1]
             )
 
     def export(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import CertkitError, InputError, PassphraseError, RefusedError
 from certkit.findings import Finding, Status
-from certkit.identity import credentials, install, overview, pointer
-from certkit.identity.enroll import Done
+from certkit.identity import credentials, install, overview
+from certkit.identity.done import Done, change
 from certkit.identity.hooks import HookError, notify
 from certkit.stores.base import SealedError
 
@@ -127,7 +127,7 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
             undeployed_hook=owed.recorded_as if owed else None,
         )
 
-    done = pointer.change(store, identity, move)
+    done = change(store, identity, move)
     if how.probe is not None and done.changed:
         _prove_in_use(store, done.identity, number, before, how.probe)
     return deploy(store, replace(done, findings=findings), how.deployment)

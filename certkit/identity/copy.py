@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.identity import overview
-from certkit.identity.enroll import Done
+from certkit.identity.done import Done
 from certkit.stores.record import Record
 from certkit.x509 import describe
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.csr import keyfile
 from certkit.errors import ConflictError, InputError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
+from certkit.identity.done import Done
 from certkit.policy.values import Answer
 from certkit.stores.record import CSR, Record, Settings, State, next_generation
 from certkit.times import rfc3339
@@ -35,19 +36,6 @@ _PAUSE_SECONDS = 0.2
 _CHANGEABLE = {"trust_bundle", "client_id", "issuer", "probe", "deploy_hook", "group"}
 # Settings that the command line spells otherwise.
 _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The result of a use case: the identity, whether anything changed, and the findings of the checks made.
-
-    `outcome` is that of a renewal in words, with its status.
-    """
-
-    identity: StoredIdentity
-    changed: bool
-    findings: tuple[Finding, ...] = ()
-    outcome: Finding | None = None
 
 
 def enroll(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError
 from certkit.identity import install, limits, overview
-from certkit.identity.enroll import Done, begin, require_same
+from certkit.identity.done import Done
+from certkit.identity.enroll import begin, require_same
 from certkit.stores.base import AbsentError, Issued
 from certkit.stores.record import State, next_generation
 from certkit.verify import Question
@@ -101,7 +102,7 @@ def _store(
     name = identity.name
     active = identity.record.active
     is_active = active is not None and overview.certificate(overview.generation(identity, active)) == leaf
-    # Return the generation that a killed run created with this key.
+    # A killed run may have created a generation with this key.
     open_ = [each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None]
     begun = (each for each in open_ if store.key(name, each) == key)
     number = None if is_active else next(begun, None)

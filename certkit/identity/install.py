@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
-from certkit.identity.enroll import Done, has_same_cas, require_same, trusting
+from certkit.identity.done import Done
+from certkit.identity.enroll import has_same_cas, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
 from certkit.x509 import describe, keys, objects

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
 from certkit.findings import warning
 from certkit.identity import hooks, install, limits, overview
-from certkit.identity.enroll import Done
+from certkit.identity.done import Done
 from certkit.identity.issuers import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339

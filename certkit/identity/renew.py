@@ -13,9 +13,10 @@ from certkit.durations import spoken
 from certkit.errors import ConflictError, InputError, RefusedError, StoreError, after
 from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.identity import activate, credentials, issuing, limits, overview, prune
+from certkit.identity import activate, credentials, issuing, limits, overview, retire
 from certkit.identity.activate import PLAIN
-from certkit.identity.enroll import Done, add_request, name_requests
+from certkit.identity.done import Done
+from certkit.identity.enroll import add_request, name_requests
 from certkit.identity.hooks import HookError
 from certkit.policy.values import Answer
 from certkit.stores.record import State
@@ -271,7 +272,7 @@ def _completed(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
     if policy.renewal.keep is not None:
         try:
-            pruned, _ = prune.prune(store, carried.identity, keep=policy.renewal.keep)
+            pruned, _ = retire.prune(store, carried.identity, keep=policy.renewal.keep)
             carried = replace(carried, identity=pruned.identity)
         except StoreError as error:
             failed = warning("policy", f"past generations were not deleted: {error.message}", error.hint)

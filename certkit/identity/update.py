@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import RefusedError
 from certkit.findings import Status
 from certkit.identity import credentials, install, limits, overview
-from certkit.identity.enroll import Done
+from certkit.identity.done import Done
 from certkit.x509 import objects
 from certkit.x509.certificate import to_pem
 

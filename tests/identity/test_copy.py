@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from certkit.errors import ConflictError, InputError, PassphraseError, StoreError
-from certkit.identity import pointer
+from certkit.identity import retire
 from certkit.identity.copy import copy
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
@@ -30,9 +30,9 @@ def target(make_store):
 def rich(store):
     """A store with an identity that has a generation in every state but one."""
     use(store, count=3)
-    pointer.retire(store, store.load("acme"), "0001")
+    retire.retire(store, store.load("acme"), "0001")
     request_again(store)
-    pointer.discard(store, store.load("acme"))
+    retire.discard(store, store.load("acme"))
     request_again(store)
     store.put_document("acme", "client_credentials", {"access_token": Secret(b"x")}, over=None)
     return store

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from certkit.errors import InputError, RefusedError
-from certkit.identity import install, overview, pointer
+from certkit.identity import install, overview, retire
 from certkit.stores.record import Record, Settings
 from certkit.x509 import keys, objects
 from certkit.x509.names import SubjectOptions
@@ -141,9 +141,9 @@ def test_certificate_names_are_never_the_same(store):
     """For the partner refuses a name that was used before, also for a request that it refused."""
     enroll(store)
     for _ in range(2):
-        pointer.discard(store, store.load("acme"))
+        retire.discard(store, store.load("acme"))
         enroll(store)
-    pointer.discard(store, store.load("acme"))
+    retire.discard(store, store.load("acme"))
     enroll(store, now=pki.NOW + timedelta(days=30))
     assert store.load("acme").record.names == {
         "0001": "acme-2026-11-a",
@@ -156,7 +156,7 @@ def test_certificate_names_are_never_the_same(store):
 def test_after_a_request_was_discarded(store):
     """There is a new one, with a new key."""
     enroll(store)
-    pointer.discard(store, store.load("acme"))
+    retire.discard(store, store.load("acme"))
     assert enroll(store).changed
     assert states(store) == {"0001": "discarded", "0002": "pending"}
     assert csr_of(store, "0001").public_key() != csr_of(store, "0002").public_key()

@@ -17,7 +17,7 @@ import yaml
 from cryptography import x509
 
 from certkit.errors import InputError
-from certkit.identity import activate, pointer
+from certkit.identity import activate, retire
 from certkit.identity.export import FORMS, WantedExport, export
 from certkit.identity.hooks import HookError
 from certkit.identity.import_ import adopt
@@ -270,7 +270,7 @@ def test_nothing_in_use(store, wanted):
     assert hint() == "install the issued certificate: certkit identity install acme CERT"
     install(store, pasted(issue(store)))
     assert hint() == "activate the newest: certkit identity activate acme"
-    pointer.retire(store, store.load("acme"), "0001")
+    retire.retire(store, store.load("acme"), "0001")
     assert hint() == "create a request: certkit identity renew acme"
     assert not wanted.directory.exists()
 

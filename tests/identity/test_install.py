@@ -8,7 +8,7 @@ import pytest
 
 from certkit.csr import build
 from certkit.errors import InputError, RefusedError
-from certkit.identity import activate, pointer, update
+from certkit.identity import activate, retire, update
 from certkit.policy.catalogue import load
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
@@ -200,9 +200,9 @@ def test_a_request_that_is_out_of_use(store, state):
     enroll(store)
     data = pasted(issue(store))
     if state == "discarded":
-        pointer.discard(store, store.load("acme"))
+        retire.discard(store, store.load("acme"))
     else:
-        pointer.retire(store, store.load("acme"), "0001")
+        retire.retire(store, store.load("acme"), "0001")
     with pytest.raises(RefusedError, match=r"(?m)of the requests none$"):
         install(store, data)
 

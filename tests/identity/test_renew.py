@@ -10,7 +10,8 @@ import pytest
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status
 from certkit.identity import renew
-from certkit.identity.enroll import Done, add_request
+from certkit.identity.done import Done
+from certkit.identity.enroll import add_request
 from certkit.identity.renew import Renewal
 from certkit.policy.rules import Answer
 from tests import pki

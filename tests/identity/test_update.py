@@ -10,8 +10,8 @@ from cryptography import x509
 from certkit.errors import RefusedError
 from certkit.identity import activate, limits, overview
 from certkit.identity.issuers import IssuerAnswer
-from certkit.identity.prune import prune
 from certkit.identity.renew import Renewal, renew
+from certkit.identity.retire import prune
 from certkit.identity.update import Changes, update
 from certkit.stores.base import AbsentError
 from tests import pki

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certkit.expiry import reminder_file
 from certkit.expiry.reminders import Reminders
-from certkit.identity import activate, install, overview, pointer
+from certkit.identity import activate, install, overview
+from certkit.identity import retire as retirement
 from certkit.identity.export import WantedExport, export
 from certkit.identity.renew import Renewal, renew
 from certkit.stores.file.store import FileStore
@@ -224,7 +225,7 @@ def retire(store, gateway, folder, now):
         certificate = overview.certificate(each)
         if certificate.not_after < now:
             assert gateway.call(folder / each.number) == 400
-            pointer.retire(store, store.load("acme"), each.number)
+            retirement.retire(store, store.load("acme"), each.number)
             gateway.revoke(certificate)
 
 

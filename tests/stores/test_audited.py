@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certkit.errors import ConflictError, InputError
-from certkit.identity import activate, copy, enroll, pointer
+from certkit.identity import activate, copy, enroll, retire
 from certkit.identity import install as answer
 from certkit.stores.base import Issued
 from certkit.stores.record import MAX_EVENTS, Event
@@ -41,9 +41,9 @@ def test_a_life(audited):
     install(audited, pasted(issue(audited, "0002")))
     activate.activate(audited, audited.load("acme"), now=pki.NOW)
     activate.rollback(audited, audited.load("acme"), now=pki.NOW)
-    pointer.retire(audited, audited.load("acme"), "0002")
+    retire.retire(audited, audited.load("acme"), "0002")
     enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
-    pointer.discard(audited, audited.load("acme"))
+    retire.discard(audited, audited.load("acme"))
     assert log(audited) == [
         ("created", None),
         ("requested", "0001"),
@@ -79,7 +79,7 @@ def test_what_changes_nothing(audited):
     before = audited.load("acme")
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(made))
-    pointer.discard(audited, audited.load("acme"))
+    retire.discard(audited, audited.load("acme"))
     assert audited.load("acme") == before
 
 

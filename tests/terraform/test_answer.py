@@ -12,7 +12,7 @@ from certkit.api.external import Query, about_identity, about_source
 from certkit.durations import Duration
 from certkit.errors import InputError, StoreError
 from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting, Skipped
-from certkit.identity import pointer
+from certkit.identity import retire
 from certkit.policy.catalogue import load
 from certkit.stores.record import Record
 from certkit.x509 import keys
@@ -118,7 +118,7 @@ def test_a_request_beside_a_certificate_in_use(store):
 def test_a_request_that_was_discarded(store):
     """Nothing is in use and nothing waits: another request is wanted."""
     enroll(store)
-    pointer.discard(store, store.load("acme"))
+    retire.discard(store, store.load("acme"))
     found = told(store)
     assert (found["status"], found["state"], found["ready_for_renewal"]) == ("unknown", "discarded", "true")
     assert found["csr"] == ""

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certkit.identity import install as answer
-from certkit.identity import overview, pointer
+from certkit.identity import overview, retire
 from certkit.policy.catalogue import load
 from certkit.secret import Secret
 from certkit.stores.file.store import FileStore
@@ -182,7 +182,7 @@ class Partner:
         now = datetime.now(UTC)
         _, number = answer.install(place.store, found, pasted, load("wise-sandbox"), now=now)
         found = place.store.load(name)
-        pointer.change(place.store, found, lambda record: record.activate(number))
+        retire.change(place.store, found, lambda record: record.activate(number))
         return number
 
 

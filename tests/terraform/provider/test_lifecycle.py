@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from certkit.identity import activate, enroll, pointer
+from certkit.identity import activate, enroll, retire
 from certkit.policy.catalogue import load
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
@@ -344,7 +344,7 @@ def test_a_request_that_the_partner_refused_is_made_again(file, begin, partner):
     enrolled(file, partner)
     work = begin(file, identity(more="destroy_keys = true"))
     work.apply()
-    pointer.discard(file.store, file.store.load("acme"))
+    retire.discard(file.store, file.store.load("acme"))
     assert "no request is open, and no certificate is in use, so a new request will be made" in work.apply().said
     assert work.state("certkit_identity.acme")["generation"] == "0002"
     destroyed = work.run("destroy", "-auto-approve")

@@ -1,16 +1,14 @@
-"""Taking generations out of use: `retire` and `discard`."""
+"""Taking generations out of use: `retire`, `discard` and `prune`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from certkit.identity import overview
-from certkit.identity.enroll import Done
+from certkit.identity.done import Done, change
 from certkit.stores.record import Record, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from certkit.stores.base import Store, StoredIdentity
 
 
@@ -39,8 +37,21 @@ def discard(store: Store, identity: StoredIdentity) -> Done:
     return change(store, identity, drop)
 
 
-def change(store: Store, identity: StoredIdentity, edit: Callable[[Record], Record]) -> Done:
-    """Change the record of an identity, if there is anything to change."""
-    if edit(identity.record) == identity.record:
-        return Done(identity, changed=False)
-    return Done(store.change(identity, edit), changed=True)
+def prunable(identity: StoredIdentity, *, keep: int) -> list[str]:
+    """Return the generations to delete: all but the active one, the one to roll back to, open ones, and the newest."""
+    needed = {identity.record.active, identity.record.previous}
+    needed |= {each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED)}
+    others = [each.number for each in identity.generations if each.number not in needed]
+    return others[: max(len(others) - keep, 0)]
+
+
+def prune(store: Store, identity: StoredIdentity, *, keep: int) -> tuple[Done, list[str]]:
+    """Delete the keys and certificates of past generations; return their numbers.
+
+    Raises:
+        StoreError: if the store cannot be used, or its token may not delete.
+    """
+    numbers = prunable(identity, keep=keep)
+    if not numbers:
+        return Done(identity, changed=False), []
+    return Done(store.prune(identity, numbers), changed=True), numbers

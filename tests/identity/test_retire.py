@@ -1,4 +1,4 @@
-"""`certkit.identity.pointer`: what is in use, what was, and what never will be again."""
+"""`certkit.identity.retire`: what is in use, what was, and what never will be again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 from certkit.errors import InputError, RefusedError
 from certkit.identity import activate as activation
-from certkit.identity import overview, pointer
+from certkit.identity import overview
+from certkit.identity import retire as retirement
 from certkit.stores.base import AbsentError
 from tests import pki
 from tests.identity.conftest import POLICY, enroll, everything, install, issue, pasted, request_again, states, use
@@ -24,12 +25,12 @@ def rollback(store, *, now=pki.NOW):
 
 def retire(store, number):
     """Put a generation out of use."""
-    return pointer.retire(store, store.load("acme"), number)
+    return retirement.retire(store, store.load("acme"), number)
 
 
 def discard(store):
     """Drop the open request."""
-    return pointer.discard(store, store.load("acme"))
+    return retirement.discard(store, store.load("acme"))
 
 
 def refuses(store, error, reason, call, *arguments, **options):
