@@ -96,12 +96,12 @@ def verify(question: Question) -> Verdict:
     """Run all checks of a question; the first failure does not hide the others."""
     leaf, at = question.leaf, question.at
     try:
-        way, path = _chain(question, leaf)
+        chain_finding, path = _chain(question, leaf)
     except _UNREADABLE as error:
-        way, path = _unreadable("chain", error), (leaf,)
+        chain_finding, path = _unreadable("chain", error), (leaf,)
     # Without a path the last certificate counts as the anchor, so the leaf stands for itself alone.
     findings = [
-        way,
+        chain_finding,
         *_guarded("validity", checks.validity, leaf, at),
         *_guarded("purpose", purpose.judge, path, question.purpose),
     ]
@@ -117,7 +117,7 @@ def verify(question: Question) -> Verdict:
     findings += _guarded("key-type", check.key_type, leaf.key, question.policy)
     findings += _guarded("signature-algorithm", checks.signature_algorithms, path)
     findings += _guarded("extensions", pedantry, path, question.purpose, question.strict)
-    if way.status is not Status.CRITICAL:  # with a chain it has been judged
+    if chain_finding.status is not Status.CRITICAL:  # with a chain it has been judged
         findings += _guarded("extensions", _content, leaf)
     findings += _guarded("key-match", checks.key_match, leaf, question.key)
     findings += partner.judge(leaf, question.file, question.policy, question.purpose)

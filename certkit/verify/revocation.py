@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
-from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify.lists import HOLD, REMOVE, Listing, RevocationList, Target
 from certkit.verify.path import NoPath, Search, build_path, is_within_dates
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.verify.lists import Key
-    from certkit.verify.statements import Answer
+    from certkit.verify.statements import Revocation
     from certkit.x509.certificate import Certificate
     from certkit.x509.crl import Crl
 
@@ -62,9 +61,7 @@ def by_lists(
             return critical("revocation", message, hint)
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
-            words, hint = answer.trouble.value
-            issuer = brief(certificate.issuer.text)
-            return unknown("revocation", words.format(x=certificate.brief_name, y=issuer, detail=answer.detail), hint)
+            return answer.finding(certificate)
     scope = "every certificate below the anchor" if whole_chain else "the leaf (--revocation leaf)"
     clear = [(each, answer) for each, answer in pairs if isinstance(answer, Clear)]
     until = rfc3339(min(answer.until for _, answer in clear))
@@ -106,7 +103,7 @@ class _Judge:
             except InputError:
                 continue  # an unreadable certificate is unrelated
 
-    def answer(self, way: Path, pending: frozenset[Certificate] = frozenset()) -> Answer:
+    def answer(self, way: Path, pending: frozenset[Certificate] = frozenset()) -> Revocation:
         """Return the verdict of all lists on a certificate; `way` is its path, itself first.
 
         `pending` are the certificates being judged already: they signed lists that others depend on.

@@ -25,7 +25,7 @@ class Clear:
 
 
 # That a certificate is revoked or on hold, not revoked, or why that is unknown.
-Answer = Listing | Clear | Problem
+Revocation = Listing | Clear | Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Statement:
     is_own: bool = False
 
 
-def together(statements: Sequence[Statement], target: Target, at: datetime, problems: Sequence[Problem]) -> Answer:
+def together(statements: Sequence[Statement], target: Target, at: datetime, problems: Sequence[Problem]) -> Revocation:
     """Combine the statements of all scopes: every reason must be covered (RFC 5280 section 6.3.3)."""
     scopes: dict[object, list[Statement]] = {}
     for each in statements:
@@ -61,7 +61,7 @@ def together(statements: Sequence[Statement], target: Target, at: datetime, prob
     return Clear(ALL_REASONS, min(each.until for each in clear), min(later, default=None))
 
 
-def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> Answer:
+def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> Revocation:
     """Combine the lists of one scope: the newest acceptable one decides, with its delta list."""
     completes = sorted((each for each in statements if each.source.base is None), key=lambda each: each.source.order)
     accuser = _accuser(statements, completes, target, at)
