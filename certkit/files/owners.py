@@ -156,7 +156,7 @@ class _Walk:
         self.fault = fault
 
 
-def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str] | None:
+def fault_of(file: int, where: str, group: int | None) -> tuple[str, str] | None:
     """Return why an open file or directory is not safe, and what to do about it; None if it is."""
     status = os.fstat(file)
     if status.st_uid not in _safe_users():

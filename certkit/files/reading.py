@@ -77,8 +77,8 @@ def standard_input(*, hint: str = "name a file", limit: int = MAX_INPUT_BYTES) -
         raise InputError(f"cannot read standard input: {_reason(error)}", hint=hint) from error
 
 
-def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:
-    """Yield the bytes of a file from `start` on, a chunk at a time, so that memory does not grow with it.
+def chunks(path: Path | str, *, must_be_regular: bool = False) -> Iterator[bytes]:
+    """Yield the bytes of a file, a chunk at a time, so that memory does not grow with it.
 
     A named pipe that stays silent for 10 seconds is an error, and so is a device without an end. With
     `must_be_regular`, devices and pipes are an error at once.
@@ -91,8 +91,6 @@ def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -
         mode = os.fstat(file).st_mode
         if must_be_regular and not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if start:
-            os.lseek(file, start, os.SEEK_SET)
         if stat.S_ISFIFO(mode) and not str(path).startswith(_OF_A_SHELL):
             yield from _chunks_of_pipe(file)
             return

@@ -33,7 +33,7 @@ class HttpError(InputError):
     `alert` is the TLS alert by which the server ended the connection, by OpenSSL's name, or empty.
     """
 
-    def __init__(self, message: str, *, hint: str, is_sent: bool = False, alert: str = "") -> None:
+    def __init__(self, message: str, *, hint: str, is_sent: bool, alert: str = "") -> None:
         super().__init__(message, hint=hint)
         self.is_sent = is_sent
         self.alert = alert

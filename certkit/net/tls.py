@@ -128,7 +128,7 @@ def context(client: Credentials | None = None) -> SSL.Context:
     return made
 
 
-def strict_context(client: Credentials | None = None) -> SSL.Context:
+def strict_context(client: Credentials | None) -> SSL.Context:
     """Return settings for requests in HTTP/1.1 to servers that are verified: TLS 1.2 or 1.3, and strong ciphers only.
 
     Raises:
@@ -218,7 +218,7 @@ class Channel:
         settings: SSL.Context,
         *,
         server_name: str | None,
-        verdict: Verdict | None = None,
+        verdict: Verdict | None,
     ) -> None:
         """Prepare TLS with a server.
 

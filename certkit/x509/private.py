@@ -62,7 +62,7 @@ class Outline:
         """
         if not self.numbers:
             return None
-        return public_info(_rsa_spki(self.algorithm.der, tlv.sequence(self.numbers)))
+        return public_info(rsa_spki(tlv.sequence(self.numbers), self.algorithm.der))
 
 
 def require_usable(info: PublicKeyInfo, *, name: str) -> None:
@@ -84,13 +84,9 @@ def require_usable(info: PublicKeyInfo, *, name: str) -> None:
         )
 
 
-def rsa_spki(der: bytes) -> bytes:
+def rsa_spki(der: bytes, algorithm: bytes = _RSA_ALGORITHM) -> bytes:
     """Return a SubjectPublicKeyInfo for an RSA public key of PKCS#1."""
-    return _rsa_spki(_RSA_ALGORITHM, der)
-
-
-def _rsa_spki(algorithm: bytes, key: bytes) -> bytes:
-    return tlv.sequence(algorithm, tlv.encode(0x03, b"\0" + key))
+    return tlv.sequence(algorithm, tlv.encode(0x03, b"\0" + der))
 
 
 def outline(der: bytes) -> Outline | None:
@@ -138,19 +134,18 @@ def public_info(spki: bytes) -> PublicKeyInfo:
     return found
 
 
-def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo:
+def info_of(key: PrivateKeyTypes, named: Outline | None) -> PublicKeyInfo:
     """Return the public half of a loaded private key, with the algorithm that its bytes name.
 
     Raises:
         InputError: if that algorithm breaks a rule.
     """
-    algorithm = named.algorithm if named is not None else None
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if algorithm is not None and algorithm.oid in {RSA, RSASSA_PSS, EC}:
+    if named is not None and named.algorithm.oid in {RSA, RSASSA_PSS, EC}:
         value = tlv.parts(spki, _SEQUENCE)[1]
-        spki = tlv.sequence(algorithm.der, spki[value[1] : value[3]])
+        spki = tlv.sequence(named.algorithm.der, spki[value[1] : value[3]])
     return public_info(spki)
 
 

@@ -75,9 +75,7 @@ def numbers_in(entries: Iterable[str]) -> list[str]:
     return list(record.in_order(filter(record.is_generation, folders)))
 
 
-def record_of(
-    data: Mapping[str, Any], *, settings: Settings | None = None, is_trusted: bool = False, where: str
-) -> Record:
+def record_of(data: Mapping[str, Any], *, settings: Settings | None, is_trusted: bool, where: str) -> Record:
     """Return the record in a secret.
 
     What a record of version 0.1.0 trusts, runs and contacts is left out, unless it `is_trusted`: anyone who can move
