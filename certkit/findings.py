@@ -38,6 +38,11 @@ class Finding:
         """Whether nothing has to be done about it: ok or skipped."""
         return _SEVERITY[self.status] == 0
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether it failed or could not be decided: critical or unknown."""
+        return self.status in {Status.CRITICAL, Status.UNKNOWN}
+
 
 def roll_up(statuses: Iterable[Status]) -> Status:
     """Return the overall status: critical > unknown > warning > ok; skipped counts as ok."""

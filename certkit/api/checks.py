@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from certkit.x509.items import Budget
 
 
-_KEY = "add --key KEY"
-
-
 @dataclass(frozen=True, slots=True)
 class ChainLink:
     """A certificate of a chain: its subject, and its dates (UTC; None if they cannot be read)."""
@@ -72,10 +69,9 @@ class Report:
         Raises:
             certkit.RefusedError: if a finding is critical or could not be determined; with all findings.
         """
-        bad = [each for each in self.findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
-        if not self.is_ok:
+        if bad := [each for each in self.findings if each.is_bad]:
             reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
-            raise RefusedError(reasons, hint=bad[0].hint if bad else "", findings=self.findings)
+            raise RefusedError(reasons, hint=bad[0].hint, findings=self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the document that the command prints with --json."""
@@ -155,7 +151,8 @@ def verify(  # noqa: PLR0913  as many as the command has options
     data, name = arguments.content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=secret, budget=Budget(processes.Allowance()))
     leaf = describe.leaf_of(bundle.certificates)
-    facts, key_file = bundle.info.facts if bundle.info else None, skipped("key-file", "no key file was given", _KEY)
+    facts = bundle.info.facts if bundle.info else None
+    key_file = skipped("key-file", "no key file was given", "add --key KEY")
     if key is not None:
         held = arguments.held_key(key, secret)
         facts, key_file = keys.key_facts(held.key.public_key()), held.file

@@ -197,7 +197,7 @@ def _checked(request: Csr, data: bytes, policy: Policy, facts: KeyFacts) -> Chec
     return Checked(data, request.subject.text, facts, tuple(findings))
 
 
-def refuse_early(subject: SubjectOptions, policy: Policy, spec: KeySpec | None = None, *, who: str = "") -> None:
+def refuse_early(subject: SubjectOptions, policy: Policy, spec: KeySpec | None, *, who: str = "") -> None:
     """Raise if a policy refuses a subject, a type of key, or any key that certkit makes, before a key is made.
 
     Raises:
@@ -219,8 +219,7 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
     Raises:
         RefusedError: if any is; with all the findings.
     """
-    bad = [finding for finding in findings if finding.status in {Status.CRITICAL, Status.UNKNOWN}]
-    if bad:
+    if bad := [finding for finding in findings if finding.is_bad]:
         reasons = "; ".join(finding.message for finding in bad)
         raise RefusedError(
             f"policy {policy.name} rejects {who or 'this'}: {reasons}",

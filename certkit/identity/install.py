@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, RefusedError
-from certkit.findings import Status, critical
+from certkit.findings import critical
 from certkit.identity import limits, overview
 from certkit.identity.done import Done
 from certkit.identity.enroll import has_same_cas, require_same, trusting
@@ -163,7 +163,7 @@ def judge(
     try:
         refuse(identity.name, findings)
     except RefusedError as error:
-        if any(each.id == "chain" for each in _bad(findings)):
+        if any(each.id == "chain" and each.is_bad for each in findings):
             error.hint += f"; if the partner has a new CA: certkit identity update {identity.name} --ca FILE"
         raise
     return replace(verdict, findings=findings)
@@ -188,16 +188,12 @@ def up_to_a_root(question: Question) -> Verdict:
     roots = [each for each in anchors if each.is_self_issued]
     wide = replace(question, anchors=roots, untrusted=[*question.untrusted, *anchors])
     found = verify(wide if roots else question)
-    return found if not roots or not _bad(found.findings) else verify(question)
+    return verify(question) if roots and any(each.is_bad for each in found.findings) else found
 
 
 def above(verdict: Verdict) -> list[Certificate]:
     """Return the chain to send with a certificate: the rest of its path without the root, which verifiers have."""
     return [each for each in verdict.path[1:] if not each.is_self_issued]
-
-
-def _bad(findings: Sequence[Finding]) -> list[Finding]:
-    return [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
 
 
 def refuse(name: str, findings: Sequence[Finding]) -> None:
@@ -206,8 +202,7 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
     Raises:
         RefusedError: with all findings.
     """
-    bad = _bad(findings)
-    if bad:
+    if bad := [each for each in findings if each.is_bad]:
         reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
         raise RefusedError(f"{name}: certificate rejected: {reasons}", hint=bad[0].hint, findings=findings)
 

@@ -75,7 +75,7 @@ class Probe:
         it was refused; unknown if the server was not reached, is not trusted, or could not ask for it.
         """
         found = next(finding for finding in self.findings if finding.id == "client-certificate")
-        bad = (each for each in self.findings if each is not found and each.status in _BAD)
+        bad = (each for each in self.findings if each is not found and each.is_bad)
         first = next(bad, None) if found.status is Status.UNKNOWN else None
         return found if first is None else replace(found, message=first.message, hint=first.hint)
 
@@ -138,7 +138,6 @@ def probe(
     return probing.result()
 
 
-_BAD = frozenset({Status.CRITICAL, Status.UNKNOWN})
 _TARGET_HINT = "give https://HOST/PATH or HOST[:PORT]"
 
 
@@ -249,7 +248,7 @@ class _Probing:
             except InputError:
                 anchors = ()
         for finding in server.judge(self.chain, host=self.where.host, anchors=anchors, at=self.client.now):
-            is_bad = finding.status in _BAD and finding.id == "server-chain"
+            is_bad = finding.is_bad and finding.id == "server-chain"
             self._add(replace(finding, hint=hint) if hint and is_bad else finding)
         bad = next(
             (each for each in self.found.values() if each.id in {"server-chain", "name"} and not each.is_good), None

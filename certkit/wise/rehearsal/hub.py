@@ -42,7 +42,7 @@ def issue(rehearsal: WiseRehearsal, name: str, csr: bytes) -> tuple[HubCertifica
         raise RefusedError("the rehearsal is full", hint="start a new one with --dir")
     request = objects.csr(csr, name="what was pasted")
     findings = check.for_checkers(check.findings(request, csr, policy))
-    bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
+    bad = [each for each in findings if each.is_bad]
     if bad:
         raise RefusedError("the CSR was rejected", hint="create a new one with certkit csr create", findings=bad)
     kept = [each for each in names.attributes(request.subject) if each.name in {"C", "O"}]
