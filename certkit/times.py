@@ -63,6 +63,13 @@ def parse_moment(text: str) -> datetime:
     raise InputError(f"not a time: {text[:80]!r}", hint=hint)
 
 
+def age(text: str | None, now: datetime) -> timedelta | None:
+    """Return how long ago a moment was that is given as text; None if it is missing or malformed."""
+    with contextlib.suppress(InputError):
+        return now - parse_time(text or "")
+    return None
+
+
 def parse_http_date(text: str) -> datetime | None:
     """Return the time in a header of HTTP (RFC 9110 section 5.6.7); None if the text is not one."""
     from email.utils import parsedate_to_datetime

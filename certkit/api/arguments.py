@@ -212,12 +212,12 @@ def subject(options: Mapping[str, Any]) -> SubjectOptions:
 
     from certkit.x509 import names
 
-    known = {each.name: each.default for each in dataclasses.fields(names.SubjectOptions)}
+    known = [each.name for each in dataclasses.fields(names.SubjectOptions)]
     given: dict[str, Any] = {}
     for name, value in options.items():
         if name not in known:
             raise InputError(f"unknown option {name!r}", hint=f"options of the subject: {', '.join(known)}")
-        is_list = isinstance(known[name], tuple)
+        is_list = name in names.LISTS
         texts = (value,) if isinstance(value, str) or not is_list else value
         if value is not None and not (isinstance(texts, Iterable) and all(isinstance(each, str) for each in texts)):
             hint = f"not {type(value).__name__}"

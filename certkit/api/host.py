@@ -50,7 +50,7 @@ def _opener(file: str | Path | None, environment: Mapping[str, str] | None) -> O
     return replace(opener(environment), config_file=None if file is None else Path(file))
 
 
-def checked(opening: Opener) -> Report:
+def checked(opener: Opener) -> Report:
     """Check the host configuration; what is wrong with it is reported once, as findings.
 
     Raises:
@@ -60,7 +60,7 @@ def checked(opening: Opener) -> Report:
     from certkit.findings import critical, ok
     from certkit.identity.programs import require_unchangeable
 
-    found = replace(opening, warn=lambda _: None).host
+    found = replace(opener, warn=lambda _: None).host
     findings = [critical("config", fault.message, fault.hint) for fault in found.faults]
     for entry in (*found.issuers.values(), *found.hooks.values()):
         try:

@@ -1,4 +1,4 @@
-"""WiseWebhooks of Wise: `certkit wise webhook` and `certkit wise ca` for programs."""
+"""Webhooks of Wise: `certkit wise webhook` and `certkit wise ca` for programs."""
 
 from __future__ import annotations
 

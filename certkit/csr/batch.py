@@ -32,7 +32,7 @@ MAX_ENTRIES = 100_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SPELT = {"units": "unit"}
-_OPTIONS = {_SPELT.get(each.name, each.name): each for each in fields(SubjectOptions)}
+_OPTIONS = {_SPELT.get(each.name, each.name): each.name for each in fields(SubjectOptions)}
 _OPTION = re.compile(r"--([a-z0-9-]+)")
 _ATTRIBUTE = r"--subject (?:'[^']*'|[^\s;]+)"
 _ATTRIBUTES = re.compile(f"{_ATTRIBUTE}(?: {_ATTRIBUTE})*")
@@ -189,8 +189,8 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
         )
     try:
         given = {
-            field.name: _value(found, option, is_list=field.default == ())
-            for option, field in _OPTIONS.items()
+            name: _value(found, option, is_list=name in names.LISTS)
+            for option, name in _OPTIONS.items()
             if option in found
         }
         subject = SubjectOptions(**given)

@@ -1,4 +1,4 @@
-"""An open directory: the only means by which certkit writes files.
+"""An open directory: how certkit writes files, but for the exceptions that tests/test_architecture.py lists.
 
 A directory is opened once and then used by its descriptor and by one name at a time. So no other directory can be put
 in its place, and no symbolic link is followed, neither a planted one nor one that appears midway.

@@ -18,7 +18,7 @@ from certkit.identity import hooks, install, limits, overview
 from certkit.identity.done import Done
 from certkit.identity.issuers import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
-from certkit.times import parse_time, rfc3339
+from certkit.times import age, parse_time, rfc3339
 from certkit.x509 import describe, objects
 from certkit.x509.certificate import to_pem
 
@@ -37,13 +37,6 @@ _LEASE = timedelta(minutes=3)
 # The longest that another run may take: an issuer that is a program, and some requests to the store.
 _WAIT_SECONDS = hooks.TIMEOUT_SECONDS + 15
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
-
-
-def age(text: str | None, now: datetime) -> timedelta | None:
-    """Return how long ago something was; None if the time is missing or malformed."""
-    with contextlib.suppress(InputError):
-        return now - parse_time(text or "")
-    return None
 
 
 def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:

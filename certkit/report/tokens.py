@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 def document(found: TokenInfo) -> dict[str, Any]:
     """A token of an identity as JSON."""
+    refresh_end, created = found.refresh_token_expires_at, found.created_at
     return {
         "identity": found.identity,
         "grant": found.grant,
         "scope": found.scope,
         "profile_id": found.profile_id,
         "expires_at": rfc3339(found.expires_at),
-        "refresh_token_expires_at": _moment(found.refresh_token_expires_at),
-        "created_at": _moment(found.created_at),
+        "refresh_token_expires_at": refresh_end and rfc3339(refresh_end),
+        "created_at": created and rfc3339(created),
         "status": found.status.value,
     }
 
@@ -58,7 +59,3 @@ def _life(end: datetime, now: datetime) -> str:
     left = end - now
     passed = left.total_seconds() <= 0
     return f"until {rfc3339(end)}, {f'{spoken(-left)} ago' if passed else f'{spoken(left)} left'}"
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

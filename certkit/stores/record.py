@@ -16,8 +16,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, StoreError
-from certkit.times import parse_time, rfc3339
-from certkit.x509.names import SubjectOptions
+from certkit.times import age, rfc3339
+from certkit.x509.names import LISTS, SubjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,8 +41,6 @@ HANGS = timedelta(days=3)
 """A request that has waited so long may have been forgotten."""
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
-# The subject options that hold several values.
-_LISTS = frozenset(each.name for each in fields(SubjectOptions) if each.default == ())
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
 _DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
@@ -166,7 +164,7 @@ class Settings:
 
     def document(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data."""
-        subject = {name: list(value) if name in _LISTS else value for name, value in asdict(self.subject).items()}
+        subject = {name: list(value) if name in LISTS else value for name, value in asdict(self.subject).items()}
         return {"version": 1, **asdict(self), "subject": subject}
 
     @classmethod
@@ -285,9 +283,7 @@ class Record:
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
         """Return how long ago a generation was requested; None if unknown."""
-        with contextlib.suppress(InputError):
-            return now - parse_time(self.requested.get(generation, ""))
-        return None
+        return age(self.requested.get(generation), now)
 
     def describe(self, generation: str, facts: Mapping[str, str]) -> Record:
         """Return the record with facts about the key or the certificate of a generation."""
@@ -414,10 +410,10 @@ def _require_version(version: Any, known: set[int], what: str, where: str) -> No
 
 def _settings(values: dict[str, Any]) -> Settings:
     subject = values.pop("subject")
-    parts = {name: _texts(subject[name]) for name in {"units", "san", *(_LISTS & set(subject))}}
+    parts = {name: _texts(subject[name]) for name in {"units", "san", *(LISTS & set(subject))}}
     found = Settings(subject=SubjectOptions(**{**subject, **parts}), **values)
     texts = [found.policy, found.issuer]
-    texts += [getattr(found.subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
+    texts += [getattr(found.subject, each.name) for each in fields(SubjectOptions) if each.name not in LISTS]
     optional = [getattr(found, each.name) for each in fields(Settings) if each.name != "subject"]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(text, str | None) for text in optional):
         raise TypeError("a setting is not a string")

@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -93,6 +93,10 @@ class SubjectOptions:
         if order and not self.subject:
             pairs.sort(key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
         return tuple(Attribute(name, value) for name, value in pairs if value)
+
+
+LISTS = frozenset(each.name for each in fields(SubjectOptions) if each.default == ())
+"""The options that hold several values."""
 
 
 def attribute_text(text: str) -> tuple[str, str]:

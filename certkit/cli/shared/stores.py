@@ -74,5 +74,5 @@ def identities(uri: str | None, output: Output, passphrase: Secret | None) -> Id
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import progress
 
-    opening = machine(output.warn)
-    return IdentityStore(StoreHandle(uri, passphrase, opening.opener), opening, progress)
+    here = machine(output.warn)
+    return IdentityStore(StoreHandle(uri, passphrase, here.opener), here, progress)
