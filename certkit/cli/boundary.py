@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.shared.commands import LazyGroup, certkit
+from certkit.cli.shared.commands import CommandGroup, certkit
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.printable import printable, sentences
 from certkit.report.hints import with_store
@@ -104,7 +104,7 @@ def _usage(error: click.ClickException) -> InputError:
     if (
         isinstance(error, click.NoSuchOption)
         and error.ctx is not None
-        and isinstance(error.ctx.command, LazyGroup)
+        and isinstance(error.ctx.command, CommandGroup)
         and error.ctx.command.takes_below(error.option_name, error.ctx)
     ):
         hint = f"options follow the command: {where} COMMAND {error.option_name}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, reporting
 from certkit.cli.shared.stores import opener
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from certkit.config import ConfiguredProgram, HostConfiguration
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def config() -> None:
     """Show and check which programs, addresses and directories this host trusts.
 

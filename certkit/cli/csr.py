@@ -8,7 +8,7 @@ import click
 
 from certkit.cli.key import force_option, if_absent_option, key_type_option
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 from certkit.findings import exit_code
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 _SHOWN_NAMES = 3
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "create": ("certkit.cli.csr:create", "Create a CSR by a partner's rules, and a key for it."),
-        "check": ("certkit.cli.csr:check", "Check a CSR before you send it."),
-    },
-)
+@click.group(cls=CommandGroup)
 def csr() -> None:
     """Create and check certificate signing requests (CSRs).
 
@@ -38,7 +32,7 @@ def csr() -> None:
     """
 
 
-@click.command()
+@csr.command(short_help="Create a CSR by a partner's rules, and a key for it.")
 @inputs.policy_option
 @inputs.subject_options
 @inputs.file_option("--key", metavar="KEY", help="Private key to use.")
@@ -144,7 +138,7 @@ def _require_usage(options: dict[str, Any], policy: Policy) -> None:
         raise InputError(problem, hint="give the organization's legal name")
 
 
-@click.command()
+@csr.command(short_help="Check a CSR before you send it.")
 @inputs.file_argument("source", metavar="CSR")
 @inputs.policies_option
 @inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the CSR.")

@@ -8,7 +8,7 @@ import sys
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 from certkit.printable import printable
@@ -26,7 +26,7 @@ if_absent_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Replace existing files; an old key is kept as KEY.old-TIME.")
 
 
-@click.group(cls=LazyGroup, lazy={"generate": ("certkit.cli.key:generate", "Create a private key.")})
+@click.group(cls=CommandGroup)
 def key() -> None:
     """Create private keys.
 
@@ -36,7 +36,7 @@ def key() -> None:
     """
 
 
-@click.command()
+@key.command(short_help="Create a private key.")
 @key_type_option(help="Key type.  [default: ec-p256]")
 @inputs.new_file_option("--out", required=True, metavar="KEY", help="File to create; - is standard output.")
 @if_absent_option

@@ -5,22 +5,13 @@ from __future__ import annotations
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, reporting
 from certkit.findings import Status
 from certkit.printable import printable
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "list": ("certkit.cli.policy:list_", "List the built-in policies."),
-        "show": ("certkit.cli.policy:show", "Show a policy's rules and their sources."),
-        "validate": ("certkit.cli.policy:validate", "Validate a policy file of your own."),
-        "new": ("certkit.cli.policy:new", "Write a commented policy file to start from."),
-        "which": ("certkit.cli.policy:which", "List the partners that would accept a CSR or certificate."),
-    },
-)
+@click.group(cls=CommandGroup)
 def policy() -> None:
     """Show and check policies: partners' rules for keys, CSRs and certificates.
 
@@ -30,7 +21,7 @@ def policy() -> None:
     """
 
 
-@click.command("list")
+@policy.command("list", short_help="List the built-in policies.")
 @reporting
 def list_(output: Output) -> int:
     """List the built-in policies.
@@ -50,7 +41,7 @@ def list_(output: Output) -> int:
     return 0
 
 
-@click.command()
+@policy.command(short_help="Show a policy's rules and their sources.")
 @click.argument("reference", metavar="POLICY", shell_complete=inputs.complete_policies)
 @reporting
 def show(output: Output, *, reference: str) -> int:
@@ -72,7 +63,7 @@ def show(output: Output, *, reference: str) -> int:
     return 0
 
 
-@click.command()
+@policy.command(short_help="Validate a policy file of your own.")
 @click.argument("path", metavar="FILE", type=inputs.FileName(allow_dash=False))
 @reporting
 def validate(output: Output, *, path: str) -> int:
@@ -93,7 +84,7 @@ def validate(output: Output, *, path: str) -> int:
     return output.done(document, f"{printable(path)}: ok, {printable(found.title)}\n")
 
 
-@click.command()
+@policy.command(short_help="Write a commented policy file to start from.")
 @click.argument("name", metavar="NAME")
 @inputs.new_file_option("--out", metavar="FILE", help="File to create; - is standard output.  [default: NAME.toml]")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -123,7 +114,7 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     return output.done({"status": "ok", "changed": True, "path": path}, next_step)
 
 
-@click.command()
+@policy.command(short_help="List the partners that would accept a CSR or certificate.")
 @inputs.file_argument("source", metavar="CSR|CERT")
 @reporting
 def which(output: Output, *, source: str) -> int:

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.identity import in_identities
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "check": ("certkit.cli.store:check", "Check whether a store works, and what is missing."),
-        "migrate": ("certkit.cli.store:migrate", "Convert identities created by certkit 0.1.0."),
-    },
-)
+@click.group(cls=CommandGroup)
 def store() -> None:
     """Check and migrate the store of identities: a directory, HashiCorp Vault or OpenBao.
 
@@ -30,7 +24,7 @@ def store() -> None:
     """
 
 
-@click.command()
+@store.command(short_help="Check whether a store works, and what is missing.")
 @in_identities
 def check(output: Output, store: IdentityStore) -> int:
     """Check a store: what works, what is missing, and how to fix it.
@@ -42,7 +36,7 @@ def check(output: Output, store: IdentityStore) -> int:
     return output.report(store.check())
 
 
-@click.command()
+@store.command(short_help="Convert identities created by certkit 0.1.0.")
 @click.argument("name", metavar="[NAME]", required=False)
 @in_identities
 def migrate(output: Output, store: IdentityStore, *, name: str | None) -> int:

@@ -10,18 +10,12 @@ from pathlib import Path
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, reporting
 from certkit.errors import InputError
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "query": ("certkit.cli.terraform:query", "Answer a query from Terraform's `external` data source."),
-        "install-provider": ("certkit.cli.terraform:install_provider", "Install the Terraform provider."),
-    },
-)
+@click.group(cls=CommandGroup)
 def terraform() -> None:
     """Use certkit from Terraform: facts, paths and references. No secret leaves the store.
 
@@ -31,7 +25,7 @@ def terraform() -> None:
     """
 
 
-@click.command()
+@terraform.command(short_help="Answer a query from Terraform's `external` data source.")
 @inputs.passphrase_option
 @reporting
 def query(output: Output, *, passphrase_file: str | None) -> int:
@@ -58,7 +52,7 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
     return 0
 
 
-@click.command()
+@terraform.command("install-provider", short_help="Install the Terraform provider.")
 @inputs.named_option(
     "--mirror", metavar="DIR", help="Filesystem mirror to install into.  [default: ~/.terraform.d/plugins]"
 )

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from certkit.errors import InputError
 from certkit.net import address
+from certkit.policy import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,16 @@ def policy_of(environment: str) -> str:
     if environment not in ENVIRONMENTS:
         raise InputError(f"unknown environment {environment!r}", hint=f"give one of {', '.join(ENVIRONMENTS)}")
     return ENVIRONMENTS[environment]
+
+
+def chosen_policy(environment: str | None, policy: str | None) -> str | None:
+    """Return the policy that is named, with an absolute path, else that of an environment; None without either.
+
+    Raises:
+        InputError: if the environment does not exist.
+    """
+    of_environment = optional(policy_of, environment)
+    return of_environment if policy is None else catalogue.absolute(policy)
 
 
 def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: str | None = None) -> str:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, reporting
 from certkit.cli.shared.stores import complete_identities, identities, opener, store_option
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=CommandGroup,
     lazy={
         "enroll": ("certkit.cli.identity.enroll:enroll", "Create an identity and its first request."),
         "import": ("certkit.cli.identity.import_:import_", "Import a key and certificate that are already in use."),

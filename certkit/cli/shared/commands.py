@@ -47,28 +47,30 @@ class _Formatter(click.HelpFormatter):
 
 
 _NARROW = 70
+_ANY_LENGTH = 1000
 _HYPHEN = "\N{HYPHEN}"
 click.Context.formatter_class = _Formatter  # for every command; click has no parameter for it
 
 
-class LazyGroup(click.Group):
-    """A group that knows the names and one-line help texts of its commands, and imports one only to run it.
+class CommandGroup(click.Group):
+    """A group that lists its commands in the order in which they are usually needed, and suggests a name for a slip.
 
-    `lazy` maps a command's name to `module:attribute` and its one-line help.
+    `lazy` maps the name of each command in a module of its own to `module:attribute` and its one-line help, so that
+    such a command is imported only to run it.
     """
 
-    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lazy = lazy
+        self.lazy = lazy or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which they are usually needed."""
-        return list(self.lazy)
+        """Return the names in the order in which they were given."""
+        return [*self.lazy, *self.commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command and return it."""
+        """Return a command, imported if it is in a module of its own."""
         if cmd_name not in self.lazy:
-            return None
+            return super().get_command(ctx, cmd_name)
         module, _, attribute = self.lazy[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
@@ -78,14 +80,15 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name; for an unknown name, suggest what may have been meant."""
-        if args and args[0] not in self.lazy:
+        names = self.list_commands(ctx)
+        if args and args[0] not in names:
             import difflib
 
             root = ctx.find_root().command
-            elsewhere = [] if not isinstance(root, LazyGroup) else list(root.paths_to(args[0], ctx))
+            elsewhere = [] if not isinstance(root, CommandGroup) else list(root.paths_to(args[0], ctx))
             if ctx.parent is not None:
                 elsewhere = [f"{ctx.find_root().info_name} {each}" for each in elsewhere]
-            near = elsewhere or difflib.get_close_matches(args[0], self.lazy, n=1)
+            near = elsewhere or difflib.get_close_matches(args[0], names, n=1)
             suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             ctx.fail(f"no such command {args[0]!r}.{suggestion}")
         return super().resolve_command(ctx, args)
@@ -102,18 +105,18 @@ class LazyGroup(click.Group):
 
     def paths_to(self, name: str, ctx: click.Context) -> Iterator[str]:
         """Yield the commands of this name below the group, such as `identity export`; imports all of them."""
-        for each in self.lazy:
+        for each in self.list_commands(ctx):
             command = self.get_command(ctx, each)
             if each == name:
                 yield each
-            if isinstance(command, LazyGroup):
+            if isinstance(command, CommandGroup):
                 yield from (f"{each} {path}" for path in command.paths_to(name, ctx))
 
     def takes_below(self, option: str, ctx: click.Context) -> bool:
         """Return whether a command below the group has an option of this name; imports all of them."""
-        for name in self.lazy:
+        for name in self.list_commands(ctx):
             command = self.get_command(ctx, name)
-            if isinstance(command, LazyGroup):
+            if isinstance(command, CommandGroup):
                 if command.takes_below(option, ctx):
                     return True
             elif command is not None and any(option in each.opts for each in command.params):
@@ -122,12 +125,14 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from their one-line help texts, without importing them."""
+        rows = [(name, text) for name, (_, text) in self.lazy.items()]
+        rows += [(name, command.get_short_help_str(_ANY_LENGTH)) for name, command in self.commands.items()]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
+            formatter.write_dl(rows)
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=CommandGroup,
     lazy={
         "key": ("certkit.cli.key:key", "Create private keys."),
         "csr": ("certkit.cli.csr:csr", "Create and check certificate signing requests."),

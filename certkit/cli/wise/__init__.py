@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,17 +40,13 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
     if environment is not None and policy_name is not None:
         hint = "leave --environment out: a policy names its environment"
         raise InputError("--environment and --policy exclude each other", hint=hint)
-    from certkit.policy import catalogue
     from certkit.wise import addresses
 
-    if policy_name is not None:
-        return catalogue.absolute(policy_name)
-
-    return addresses.ENVIRONMENTS[environment] if environment is not None else None
+    return addresses.chosen_policy(environment, policy_name)
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=CommandGroup,
     lazy={
         "authorize-url": ("certkit.cli.wise.authorize_url:authorize_url", "Print the URL where a user grants access."),
         "token": ("certkit.cli.wise.token:token", "Get, refresh, show and print OAuth tokens."),

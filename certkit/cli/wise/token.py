@@ -9,7 +9,7 @@ import click
 
 from certkit.cli.identity import in_identities
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.stores import complete_identities
 from certkit.cli.wise import ENVIRONMENTS, policy_of
 from certkit.errors import InputError
@@ -27,17 +27,7 @@ if TYPE_CHECKING:
 _GRANTS = ("authorization_code", "client_credentials")
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "exchange": ("certkit.cli.wise.token:exchange", "Exchange an authorization code for a user token."),
-        "client-credentials": ("certkit.cli.wise.token:client_credentials", "Get a client-credentials token."),
-        "refresh": ("certkit.cli.wise.token:refresh", "Refresh a token that is about to expire."),
-        "show": ("certkit.cli.wise.token:show", "Show a token's lifetime, never the token."),
-        "get": ("certkit.cli.wise.token:get", "Print only the access token."),
-        "revoke-local": ("certkit.cli.wise.token:revoke_local", "Remove a token from the store."),
-    },
-)
+@click.group(cls=CommandGroup)
 def token() -> None:
     """Get, refresh and show OAuth tokens. An identity stores them by grant and profile.
 
@@ -92,33 +82,27 @@ def _calling_wise(command: Callable[..., int], *, hidden: bool = False, prompts:
     @_timeout_option(hidden=hidden)
     @in_identities
     @functools.wraps(command)
-    def wrapped(  # noqa: PLR0913  the options above
+    def wrapped(
         output: Output,
         store: IdentityStore,
         *,
         name: str,
-        client_id: str | None,
         client_secret_file: str | None,
         environment: str | None,
         policy: str | None,
-        base_url: str | None,
-        plain: bool,
         ca: str | None,
-        timeout: float,
         **options: Any,
     ) -> int:
+        same = {each: options.pop(each) for each in ("client_id", "base_url", "plain", "timeout")}
         if hidden:
             return command(output, store.tokens(name), **options)
         secret = inputs.required_client_secret if prompts else inputs.client_secret
         tokens = store.tokens(
             name,
-            client_id=client_id,
             client_secret=functools.partial(secret, client_secret_file),
             policy=policy_of(environment=environment, policy_name=policy),
-            base_url=base_url,
-            plain=plain,
             ca=None if ca is None else [inputs.trusted(ca)],
-            timeout=timeout,
+            **same,
         )
         return command(output, tokens, **options)
 
@@ -132,7 +116,7 @@ def _print_token(output: Output, found: TokenInfo) -> int:
     return output.done(tokens.document(found), tokens.text(found, now=inputs.now(), paint=output.paint))
 
 
-@click.command()
+@token.command(short_help="Exchange an authorization code for a user token.")
 @_identity_option
 @click.option("--redirect-uri", metavar="URI", required=True, help="Redirect URI used in the authorization URL.")
 @click.option("--redirect-url", metavar="URL", help="URL that Wise redirected to; - reads stdin.")
@@ -154,7 +138,7 @@ def exchange(output: Output, tokens: WiseTokens, *, redirect_url: str | None, co
     return _print_token(output, tokens.exchange(pasted, code=copied, **options))
 
 
-@click.command("client-credentials")
+@token.command("client-credentials", short_help="Get a client-credentials token.")
 @_identity_option
 @click.option("--no-store", is_flag=True, help="Print the token instead of storing it.")
 @_calling_wise
@@ -179,7 +163,7 @@ def client_credentials(output: Output, tokens: WiseTokens, *, no_store: bool) ->
     return _print_token(output, tokens.client_credentials())
 
 
-@click.command()
+@token.command(short_help="Refresh a token that is about to expire.")
 @_choosing_token
 @click.option("--force", is_flag=True, help="Refresh even if the token is not due.")
 @_calling_wise
@@ -198,7 +182,7 @@ def refresh(output: Output, tokens: WiseTokens, *, force: bool, **which: str | N
     return _print_token(output, found)
 
 
-@click.command()
+@token.command(short_help="Show a token's lifetime, never the token.")
 @_choosing_token
 @functools.partial(_calling_wise, hidden=True)
 def show(output: Output, tokens: WiseTokens, **which: str | None) -> int:
@@ -215,7 +199,7 @@ def show(output: Output, tokens: WiseTokens, **which: str | None) -> int:
     return exit_code(found.status)
 
 
-@click.command()
+@token.command(short_help="Print only the access token.")
 @_choosing_token
 @click.option("--no-refresh", is_flag=True, help="Print the stored token as it is; fail if it has expired.")
 @functools.partial(_calling_wise, prompts=False)
@@ -234,7 +218,7 @@ def get(output: Output, tokens: WiseTokens, *, no_refresh: bool, **which: str | 
     return 0
 
 
-@click.command("revoke-local")
+@token.command("revoke-local", short_help="Remove a token from the store.")
 @_choosing_token
 @functools.partial(_calling_wise, hidden=True)
 def revoke_local(output: Output, tokens: WiseTokens, **which: str | None) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.commands import CommandGroup
 from certkit.cli.shared.output import Output, reporting
 from certkit.cli.wise import ENVIRONMENTS
 from certkit.errors import InputError
@@ -26,15 +26,7 @@ _ca_option = inputs.file_option(
 _timeout_option = inputs.timeout_option("Total time allowed.")
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "create": ("certkit.cli.wise.webhook:create", "Subscribe the application to an event."),
-        "test": ("certkit.cli.wise.webhook:test", "Ask Wise to send a test notification."),
-        "verify": ("certkit.cli.wise.webhook:verify", "Verify the signature of a delivery."),
-        "check": ("certkit.cli.wise.webhook:check", "Check that a server requires a client certificate."),
-    },
-)
+@click.group(cls=CommandGroup)
 def webhook() -> None:
     """Manage webhooks with mTLS: subscribe, send a test, check the server, verify signatures.
 
@@ -60,23 +52,21 @@ def _calling_wise(command: Callable[..., int]) -> Any:
     @inputs.passphrase_option
     @reporting
     @functools.wraps(command)
-    def wrapped(  # noqa: PLR0913  the options above
+    def wrapped(
         output: Output,
         *,
-        client_id: str,
         environment: str | None,
-        base_url: str | None,
         token_file: str | None,
         cert: str | None,
         key: str | None,
         ca: str | None,
-        timeout: float,
         passphrase_file: str | None,
         **options: Any,
     ) -> int:
         from certkit.api.webhooks import webhooks
         from certkit.wise import addresses
 
+        same = {each: options.pop(each) for each in ("client_id", "base_url", "timeout")}
         token, certificate, held = inputs.token(token_file), None, None
         if (cert is None) != (key is None):
             raise InputError("--cert and --key must be given together", hint="add the other one")
@@ -88,14 +78,7 @@ def _calling_wise(command: Callable[..., int]) -> Any:
             certificate, held = inputs.pair(cert, key, inputs.passphrase(passphrase_file))
             output.warn_of([held.file])
         found = webhooks(
-            client_id=client_id,
-            token=token,
-            environment=environment,
-            base_url=base_url,
-            certificate=certificate,
-            key=held,
-            ca=_trusted(ca),
-            timeout=timeout,
+            environment=environment, token=token, certificate=certificate, key=held, ca=_trusted(ca), **same
         )
         return command(output, found=replace(found, _warn=output.warn), **options)
 
@@ -107,7 +90,7 @@ def _trusted(ca: str | None) -> list[Any] | None:
     return None if ca is None else [inputs.trusted(ca)]
 
 
-@click.command()
+@webhook.command(short_help="Subscribe the application to an event.")
 @click.option("--name", metavar="NAME", required=True, help="Name of the subscription.")
 @click.option("--trigger-on", metavar="EVENT", required=True, help="Event, as in Wise's documentation.")
 @click.option("--schema-version", metavar="V", required=True, help="Schema version of the event.")
@@ -146,7 +129,7 @@ def create(
     return 0
 
 
-@click.command()
+@webhook.command(short_help="Ask Wise to send a test notification.")
 @click.argument("subscription_id", metavar="ID")
 @_calling_wise
 def test(output: Output, *, found: WiseWebhooks, subscription_id: str) -> int:
@@ -162,7 +145,7 @@ def test(output: Output, *, found: WiseWebhooks, subscription_id: str) -> int:
     return output.done(made, f"{printable(subscription_id)}: test notification requested; check that it arrives\n")
 
 
-@click.command()
+@webhook.command(short_help="Verify the signature of a delivery.")
 @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Use Wise's published key of this environment.")
 @click.option("--policy", "policy_name", metavar="POLICY", help="Use the key of this policy, such as a rehearsal's.")
 @inputs.file_option("--key", metavar="FILE", help="Use this public key (PEM).")
@@ -197,7 +180,7 @@ def verify(
     return output.report(replace(report, subject=body), body)
 
 
-@click.command()
+@webhook.command(short_help="Check that a server requires a client certificate.")
 @click.argument("url", metavar="URL")
 @_ca_option
 @_timeout_option
