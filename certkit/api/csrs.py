@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
 from certkit.api.signatures import public
-from certkit.csr.keyfile import silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +87,7 @@ def write_csr(  # noqa: PLR0913  as many as the command has options
     if_absent: bool = False,
     force: bool = False,
     passphrase: Passphrase | None = None,
-    progress: Progress = silent,
+    progress: Progress = nullcontext,
     now: datetime | None = None,
     **subject: Any,
 ) -> MadeRequest:
@@ -143,7 +143,7 @@ def write_csrs(
     key_type: str | None = None,
     if_absent: bool = False,
     passphrase: Passphrase | None = None,
-    progress: Progress = silent,
+    progress: Progress = nullcontext,
     now: datetime | None = None,
 ) -> Sequence[MadeRequest]:
     """Create a key and a CSR for each entry in a directory, all of them or none, as `certkit csr create --batch` does.
@@ -170,7 +170,7 @@ def write_csrs(
 
 @public
 def generate_key(
-    key_type: str = "ec-p256", *, passphrase: Passphrase | None = None, progress: Progress = silent
+    key_type: str = "ec-p256", *, passphrase: Passphrase | None = None, progress: Progress = nullcontext
 ) -> bytes:
     """Create a private key (PKCS#8 PEM) in memory, such as `ec-p256` or `rsa-3072`; a passphrase encrypts it.
 
@@ -193,7 +193,7 @@ def write_key(
     if_absent: bool = False,
     force: bool = False,
     passphrase: Passphrase | None = None,
-    progress: Progress = silent,
+    progress: Progress = nullcontext,
     now: datetime | None = None,
 ) -> MadeKey:
     """Create a private key in a file, mode 0600 from its first byte, as `certkit key generate` does.

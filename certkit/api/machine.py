@@ -83,7 +83,7 @@ class Machine:
         else:
             yield None
 
-    def how(
+    def activation(
         self, store: Store, identity: StoredIdentity, *, deploy_hook: str | None = None, no_probe: bool = False
     ) -> Activation:
         """Return how a generation of an identity is put to use: with a probe if it has a URL for it, and with hooks.
@@ -150,7 +150,7 @@ class Machine:
         from certkit.identity.programs import storable_hook
 
         found, name, record = self.programs(store), identity.name, identity.record
-        owed = record.undeployed_hook if record.undeployed == record.active else None
+        owed = record.undeployed_hook if record.owes_hook else None
         programs = found.deploy_d(_hooks_directory(store, name))
         named = [each for each in (record.settings.deploy_hook, owed) if each is not None]
         recorded_as = unavailable = None

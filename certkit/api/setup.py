@@ -92,7 +92,7 @@ def run(  # noqa: PLR0913  what `SetupRun` needs in another form
         clock=machine.opener.clock,
         client_secret=required_secret or required,
         optional_secret=client_secret,
-        how=machine.how,
+        activation=machine.activation,
         warn=machine.opener.warn_about,
         subject=arguments.subject(subject),
         ca=arguments.trust_bundle(ca),

@@ -104,10 +104,10 @@ class IdentityStore:
     or generation in it, does not exist or cannot be used, and `certkit.InputError` if an argument cannot be used.
     """
 
-    def __init__(self, handle: StoreHandle, machine: Machine, progress: Progress | None = None) -> None:
+    def __init__(self, handle: StoreHandle, machine: Machine, progress: Progress = contextlib.nullcontext) -> None:
         self._handle = handle
         self._machine = machine
-        self._progress: dict[str, Any] = {} if progress is None else {"progress": progress}
+        self._progress = progress
 
     @property
     def uri(self) -> str:
@@ -201,6 +201,7 @@ class IdentityStore:
             timeout: seconds for each request.
         """
         from certkit.api.tokens import WiseTokens, secret_source
+        from certkit.wise import addresses
 
         return WiseTokens(
             _name=require_name(name),
@@ -208,7 +209,7 @@ class IdentityStore:
             _machine=self._machine,
             _client_id=client_id,
             _client_secret=secret_source(client_secret, self._handle),
-            _policy=_policy_at_wise(environment, policy),
+            _policy=addresses.chosen_policy(environment, policy),
             _base_url=base_url,
             _plain=plain,
             _ca=ca,
@@ -259,12 +260,12 @@ class IdentityStore:
             settings = self._settings(opened, name, policy, issuer=issuer, ca=ca, deploy_hook=deploy_hook, **options)
             rules = self._machine.policy(settings.policy)
             require_probe(settings.probe, rules)
-            done = enroll(opened, name, settings, rules, now=self._now(), **self._progress)
+            done = enroll(opened, name, settings, rules, now=self._now(), progress=self._progress)
             with after(done.changed), self._machine.issuing(opened, done.identity) as answering:
                 if answering is not None:
                     from certkit.identity.renew import carry_through
 
-                    how = self._machine.how(opened, done.identity, no_probe=no_probe)
+                    how = self._machine.activation(opened, done.identity, no_probe=no_probe)
                     done = carry_through(opened, done, rules, issuer=answering, how=how, now=self._now())
             return self._view_of(done, rules)
 
@@ -393,7 +394,7 @@ class IdentityStore:
             )
             if not no_activate:
                 with after(done.changed):
-                    how = self._machine.how(opened, done.identity, deploy_hook=deploy_hook, no_probe=no_probe)
+                    how = self._machine.activation(opened, done.identity, deploy_hook=deploy_hook, no_probe=no_probe)
                     moved = activate(opened, done.identity, number, how=how, now=self._now())
                 done = dataclasses.replace(done, identity=moved.identity, changed=done.changed or moved.changed)
             return self._view_of(done, policy)
@@ -428,13 +429,13 @@ class IdentityStore:
         with self._loaded(name) as (opened, identity, policy), self._machine.issuing(opened, identity) as issuer:
             wanted = Renewal(
                 issuer=issuer,
-                how=self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe),
+                how=self._machine.activation(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe),
                 force=force,
                 reuse_key=reuse_key,
                 dry_run=dry_run,
                 jitter=length,
             )
-            renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), **self._progress)
+            renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), progress=self._progress)
             return dataclasses.replace(self._view_of(renewed, policy), outcome=renewed.outcome)
 
     def activate(
@@ -453,7 +454,7 @@ class IdentityStore:
         if is_repaired:
             self._machine.opener.warn(f"{name}: the pointer was a copy of a generation, and is a link again")
         with self._loaded(name) as (opened, identity, policy):
-            how = self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe)
+            how = self._machine.activation(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe)
             done = activate(opened, identity, generation, how=how, now=self._now())
             return self._view(done.identity, policy, changed=done.changed or is_repaired, findings=done.findings)
 
@@ -467,7 +468,7 @@ class IdentityStore:
         from certkit.identity.activate import rollback
 
         with self._loaded(name) as (opened, identity, policy):
-            how = self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=True)
+            how = self._machine.activation(opened, identity, deploy_hook=deploy_hook, no_probe=True)
             return self._view_of(rollback(opened, identity, how=how, now=self._now()), policy)
 
     def discard(self, name: str) -> Overview:
@@ -692,21 +693,21 @@ class IdentityStore:
         """
         from certkit.api.setup import WiseSetup, run
         from certkit.api.tokens import secret_source
-        from certkit.csr.keyfile import silent
+        from certkit.wise import addresses
 
         with self._handle.use() as opened:
             found = run(
                 opened,
                 require_name(name),
                 self._machine,
-                policy_name=_policy_at_wise(environment, policy),
+                policy_name=addresses.chosen_policy(environment, policy),
                 client_secret=secret_source(client_secret, self._handle),
                 ca=ca,
                 certificate=certificate,
                 token=token,
                 skip_oauth=skip_oauth,
                 timeout=timeout,
-                progress=self._progress.get("progress", silent),
+                progress=self._progress,
                 subject=subject,
                 base_url=base_url,
                 client_id=client_id,
@@ -790,15 +791,6 @@ class IdentityStore:
             trust_bundle=arguments.trust_bundle(ca),
             **self._machine.storable(opened, others),
         )
-
-
-def _policy_at_wise(environment: str | None, policy: str | None) -> str | None:
-    """Return the policy that is named, else that of an environment of Wise, if one is named."""
-    from certkit.policy import catalogue
-    from certkit.wise import addresses
-
-    chosen = addresses.optional(addresses.policy_of, environment)
-    return chosen if policy is None else catalogue.absolute(policy)
 
 
 def _group(name: str | None) -> int | None:

@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.x509.spki import KeyFacts
 
-    Progress = Callable[[str], AbstractContextManager[None]]
-
-
-def silent(_: str) -> AbstractContextManager[None]:
-    """Show no progress."""
-    return nullcontext()
+    Progress = Callable[[str], AbstractContextManager[object]]
+    """Shows, while its context lasts, that something is under way; `nullcontext` shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +38,7 @@ class Writing:
     force: bool = False
     passphrase: Secret | None = None
     now: datetime
-    progress: Progress = silent
+    progress: Progress = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     return MadeKey(False, path, keys.key_facts(held.key.public_key()), None, (held.file,))
 
 
-def new_key(spec: KeySpec, progress: Progress = silent) -> CertificateIssuerPrivateKeyTypes:
+def new_key(spec: KeySpec, progress: Progress = nullcontext) -> CertificateIssuerPrivateKeyTypes:
     """Create a private key in memory; slow types show progress."""
     with progress(f"creating a key of type {spec.name}") if spec.is_slow else nullcontext():
         return spec.generate()

@@ -39,7 +39,13 @@ _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 
 
 def enroll(
-    store: Store, name: str, wanted: Settings, policy: Policy, *, now: datetime, progress: Progress = keyfile.silent
+    store: Store,
+    name: str,
+    wanted: Settings,
+    policy: Policy,
+    *,
+    now: datetime,
+    progress: Progress = contextlib.nullcontext,
 ) -> Done:
     """Create an identity with a pending request; whatever exists already and matches stays unchanged.
 
@@ -126,7 +132,7 @@ def add_request(
     now: datetime,
     key: Any = None,
     room: tuple[Finding, ...] | None = None,
-    progress: Progress = keyfile.silent,
+    progress: Progress = contextlib.nullcontext,
 ) -> Done:
     """Add a generation with a CSR for a new key, or for `key`. If another process was first, nothing changes.
 

@@ -136,7 +136,7 @@ def overview(
 def owed_hook(identity: StoredIdentity) -> Finding | None:
     """Return the finding that a deploy hook failed and has not succeeded since; None if none is owed."""
     record = identity.record
-    if record.undeployed is None or record.undeployed != record.active:
+    if not record.owes_hook:
         return None
     which = f": {record.undeployed_hook}" if record.undeployed_hook else ""
     hint = f"fix it, and run it again: certkit identity activate {identity.name}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from certkit.csr import keyfile
 from certkit.durations import spoken
 from certkit.errors import ConflictError, InputError, RefusedError, StoreError, after
 from certkit.expiry import thresholds
@@ -63,7 +63,7 @@ def renew(
     *,
     wanted: Renewal,
     now: datetime,
-    progress: Progress = keyfile.silent,
+    progress: Progress = contextlib.nullcontext,
 ) -> Done:
     """Renew an identity if it is due, and continue what an earlier run began.
 

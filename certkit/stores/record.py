@@ -231,6 +231,11 @@ class Record:
         return State.PREVIOUS if generation in self.left else State.ISSUED
 
     @property
+    def owes_hook(self) -> bool:
+        """Whether a deploy hook of the active generation has failed, and has not succeeded since."""
+        return self.undeployed is not None and self.undeployed == self.active
+
+    @property
     def previous(self) -> str | None:
         """The generation that a rollback goes back to: the last one left that is not retired."""
         usable = (each for each in reversed(self.left) if each != self.active and each not in self.retired)

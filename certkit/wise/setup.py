@@ -6,11 +6,11 @@ Everything is kept in the store, so the next run continues where this one stoppe
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from certkit.csr import keyfile
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status
 from certkit.identity import activate, install, overview
@@ -57,9 +57,9 @@ class Person(Protocol):
 class SetupRun:
     """One run: how to reach what it needs, and the values given for it, to which a person's answers are added.
 
-    `client_secret` returns the client secret, and `optional_secret` does so if it is known; `how` returns how to
-    activate a generation. A request to Wise may take `timeout` seconds. `policy_name` is the name or path of a policy,
-    `ca` is PEM, `certificate` is the file from Developer Hub.
+    `client_secret` returns the client secret, and `optional_secret` does so if it is known; `activation` returns the
+    steps to activate a generation. A request to Wise may take `timeout` seconds. `policy_name` is the name or path of a
+    policy, `ca` is PEM, `certificate` is the file from Developer Hub.
     """
 
     store: Store
@@ -67,10 +67,10 @@ class SetupRun:
     clock: Callable[[], datetime]
     client_secret: Callable[[], Secret]
     optional_secret: Callable[[], Secret | None]
-    how: Callable[[Store, StoredIdentity], Activation]
+    activation: Callable[[Store, StoredIdentity], Activation]
     timeout: float
     person: Person | None = None
-    progress: Progress = keyfile.silent
+    progress: Progress = contextlib.nullcontext
     warn: Callable[[CertkitError], None] = lambda _: None
     warn_of: Callable[[Sequence[Finding]], None] = lambda _: None
     policy_name: str | None = None
@@ -256,7 +256,7 @@ class SetupRun:
             self._look()
         identity = self.found.identity
         if number is not None or (is_first and overview.in_state(identity, State.ISSUED)):
-            how, now = self.how(self.store, identity), self.clock()
+            how, now = self.activation(self.store, identity), self.clock()
             self.changed |= activate.activate(self.store, identity, number, how=how, now=now).changed
             self._look()
 

@@ -131,7 +131,7 @@ def _faults(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator
                 yield from _generation(check, store, own, is_swept=is_swept)
     yield from _documents(check, store, folder)
     known = {generation.number for generation in found.generations}
-    if found.record.undeployed is not None and found.record.undeployed == found.record.active:
+    if found.record.owes_hook:
         hint = f"fix it, and run it again: certkit identity activate {found.name} --store {shlex.quote(store.uri)}"
         yield critical(check, "a deploy hook failed and has not succeeded since", hint)
     lost = [number for number in found.record.left if number not in known]

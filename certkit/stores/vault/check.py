@@ -147,7 +147,7 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
         stored = dict(zip(whole, (each for _, each in store.secrets.kv.read_many(paths)), strict=True))
         troubles = list(_faults(check, record, whole, _metadata(store, name, stored)))
         troubles = troubles or list(_certificates(store, name, record, stored))
-        if record is not None and record.undeployed is not None and record.undeployed == record.active:
+        if record is not None and record.owes_hook:
             hint = f"fix it, and run it again: certkit identity activate {name} --store {store.uri}"
             troubles.append(critical(check, "a deploy hook failed and has not succeeded since", hint))
     except InputError as error:

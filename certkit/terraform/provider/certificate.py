@@ -199,7 +199,7 @@ class CertificateResource(OfProvider, Resource):
     def _activate(self, store: Store, identity: StoredIdentity, number: str, boundary: Boundary) -> StoredIdentity:
         from certkit.identity import activate
 
-        how = self.provider.machine(boundary).how(store, identity)
+        how = self.provider.machine(boundary).activation(store, identity)
         done = activate.activate(store, identity, number, how=how, now=self.provider.now())
         boundary.warn_of(identity.name, done.findings)
         return done.identity

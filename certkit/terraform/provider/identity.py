@@ -105,7 +105,7 @@ class IdentityResource(OfProvider, Resource):
             machine = self.provider.machine(boundary)
             with machine.issuing(store, done.identity) as issuer:
                 if issuer is not None:
-                    how = machine.how(store, done.identity)
+                    how = machine.activation(store, done.identity)
                     done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
             boundary.warn_of(name, done.findings)
             return self._applied(store, planned)
@@ -156,7 +156,7 @@ class IdentityResource(OfProvider, Resource):
             elif planned["hook_owed"] is Unknown:
                 identity = store.load(planned["name"])
                 if identity.record.active is not None:
-                    how = self.provider.machine(boundary).how(store, identity)
+                    how = self.provider.machine(boundary).activation(store, identity)
                     number, now = identity.record.active, self.provider.now()
                     done = activate.activate(store, identity, number, how=how, now=now)
                     boundary.warn_of(identity.name, done.findings)
@@ -235,7 +235,7 @@ class IdentityResource(OfProvider, Resource):
         machine, identity = self.provider.machine(boundary), store.load(name)
         policy = catalogue.load(identity.record.settings.policy)
         with machine.issuing(store, identity) as issuer:
-            wanted = renew.Renewal(issuer=issuer, how=machine.how(store, identity))
+            wanted = renew.Renewal(issuer=issuer, how=machine.activation(store, identity))
             renewed = renew.renew(store, identity, policy, wanted=wanted, now=self.provider.now())
         boundary.warn_of(name, [*renewed.findings, *filter(None, [renewed.outcome])])
 
