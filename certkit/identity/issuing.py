@@ -17,7 +17,7 @@ from certkit.findings import warning
 from certkit.identity import hooks, install, limits, overview
 from certkit.identity.done import Done
 from certkit.identity.issuers import IssuerAnswer
-from certkit.stores.record import ANSWERED, ANSWERS, LEASE
+from certkit.stores.record import ANSWERED, ANSWERS, FINGERPRINT, LEASE
 from certkit.times import age, parse_time, rfc3339
 from certkit.x509 import describe, objects
 from certkit.x509.certificate import to_pem
@@ -129,11 +129,13 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
 
 
 def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, str | None]:
-    """Take the lease on a request and return it; None if another run holds one."""
+    """Take the lease on a request and return it; None if another run holds one, or has installed the certificate."""
     lease = f"{rfc3339(now + _LEASE)} {socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
 
     def take(record: Record) -> Record:
-        return record if _is_held(_lease_of(record, number), now) else record.describe(number, {LEASE: lease})
+        is_done = FINGERPRINT in record.facts.get(number, {})
+        is_others = is_done or _is_held(_lease_of(record, number), now)
+        return record if is_others else record.describe(number, {LEASE: lease})
 
     identity = store.change(identity, take)
     return identity, lease if _lease_of(identity.record, number) == lease else None

@@ -104,6 +104,18 @@ def test_four_runs_have_one_certificate_signed(renewers):
         assert list(faults(renewers[0], name, now=LATE)) == []
 
 
+def test_a_run_that_comes_after_one_that_has_ended(renewers):
+    """It read the identity while the request was pending, and does not ask the issuer again."""
+    store, issuer = renewers[0], Counting()
+    use(store)
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
+    before = renewers[1].load("acme")
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    store.change("acme", lambda record: record.describe("0002", {LEASE: ""}))
+    done = renew(renewers[1], before, POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
+
+
 @pytest.mark.parametrize("renewers", ["a directory"], indirect=True)
 def test_a_run_that_waits_for_one_that_fails(renewers):
     """Says so, and asks for nothing itself; the next run does."""
