@@ -38,6 +38,11 @@ class ExpiryRow:
     not_after: datetime | None = None
     days_left: int | None = None
 
+    @property
+    def source(self) -> str:
+        """The first of its places."""
+        return self.sources[0]
+
 
 @public
 def scan(  # noqa: PLR0913  as many as the command has options

@@ -206,6 +206,6 @@ def verify_webhook(
         rules = catalogue.load(policy or addresses.policy_of(environment or ""))
         data, name = rules.webhooks.signing_key.encode(), f"the key of policy {rules.name}"
         if not data:
-            raise InputError(f"policy {rules.name}: it has no webhooks.signing_key", hint="give --key FILE")
+            raise InputError(f"policy {rules.name} has no webhooks.signing_key", hint="give --key FILE")
     found = deliveries.verify(body, signature or "", data, name=name)
     return Report.of(None, [found])

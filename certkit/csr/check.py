@@ -164,8 +164,7 @@ def _key_of_csr(request: Csr, policy: Policy) -> Finding:
     """Return whether a policy accepts a CSR's key; whether a CA accepts PSS-only keys is rarely documented."""
     found = key_type(request.key, policy)
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
-        unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
-        message = f"the key is an RSA key for PSS only; {unsaid}"
+        message = f"the key is an RSA key for PSS only; policy {policy.name} does not say whether it is accepted"
         return warning("key-type", message, "use a plain RSA key: certkit key generate --type rsa-3072")
     return found
 

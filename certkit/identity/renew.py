@@ -292,5 +292,5 @@ def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, t
     found = credentials.private_key(store, name, active)
     if policy.renewal.reuse_key is Answer.YES:
         return found, ()
-    message = f"the documentation of {policy.title} does not say whether a key may be reused"
+    message = f"policy {policy.name} does not say whether a key may be reused"
     return found, (warning("policy", message, "leave out --reuse-key to create a new key"),)

@@ -346,7 +346,8 @@ def log(events: Iterable[Event]) -> str:
     rows = []
     for each in events:
         called = f" as {each.certificate_name}" if each.certificate_name else ""
-        rows.append((each.time, f"{each.what}{f' {each.generation}' if each.generation else ''}{called}", each.who))
+        what = "rolled back to" if each.what == "rolled back" else each.what
+        rows.append((each.time, f"{what}{f' {each.generation}' if each.generation else ''}{called}", each.who))
     return table(rows)
 
 

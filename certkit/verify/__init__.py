@@ -150,7 +150,7 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
     if question.pins and leaf in question.pins:
         return ok("chain", f"pinned: {leaf.brief_name} is the one that --pin trusts"), (leaf,)
     if question.pins and question.anchors is None:
-        return critical("chain", "it is not the certificate that --pin trusts", "check --pin"), (leaf,)
+        return critical("chain", f"{leaf.brief_name} is not the certificate that --pin trusts", "check --pin"), (leaf,)
     if not question.needs_chain:
         return skipped("chain", "not requested"), (leaf,)
     if question.anchors is None:

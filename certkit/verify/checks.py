@@ -39,7 +39,7 @@ def validity(leaf: Certificate, at: datetime) -> Finding:
         return critical(
             "validity",
             f"not valid before {rfc3339(begin)} (RFC 5280 section 4.1.2.5)",
-            "wait until then, or check this machine's clock",
+            "wait until then, or check this machine's clock, or the time given",
         )
     return ok("validity", f"valid from {rfc3339(begin)} until {rfc3339(end)}")
 

@@ -314,7 +314,7 @@ class _Walk:
                 return NoPath(message, "get the CA's new certificate")
             if at < begin:
                 message = f"the CA {ca.brief_name} is not valid before {rfc3339(begin)} (RFC 5280 section 6.1.3)"
-                return NoPath(message, "check this machine's clock")
+                return NoPath(message, "check this machine's clock, or the time given")
             return _lasting_problem(ca, ca.der in self._anchors)
         except InputError as error:
             return NoPath(f"the CA {ca.brief_name} cannot be read: {error.message}", _INSPECT)

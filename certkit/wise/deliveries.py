@@ -56,7 +56,7 @@ def verify(body: bytes, signature: str, key: bytes, *, name: str = "the key") ->
     except InvalidSignature:
         hint = "verify the exact bytes received, and check the environment (sandbox or production)"
         return critical(_CHECK, "the body was not signed with this key, or was changed since", hint)
-    return ok(_CHECK, f"signed with this key over {len(body):,} bytes")
+    return ok(_CHECK, f"the signature of these {len(body):,} bytes is valid")
 
 
 def sign(body: bytes, key: Any) -> str:

@@ -150,7 +150,7 @@ def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client
 def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
     """Refuse a redirect whose state is not in the store, if it has one or should have one."""
     if redirect.state is not None:
-        hint = f"it may be old or belong to another request; start again: certkit wise authorize-url --identity {name}"
+        hint = f"it may be old or belong to another request; {_AGAIN}"
         raise RefusedError(f"{name}: the state in the redirect URL is unknown", hint=hint)
     if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
         hint = "paste the whole URL that the browser was redirected to"

@@ -250,7 +250,11 @@ class SetupRun:
             text = self.person.certificate("the certificate that Developer Hub shows", self.found)
             pasted = None if text is None else text.encode()
         if pasted is not None:
-            done, number = install.install(self.store, self.found.identity, pasted, self.policy, now=self.clock())
+            try:
+                done, number = install.install(self.store, self.found.identity, pasted, self.policy, now=self.clock())
+            except RefusedError as error:
+                error.hint = error.hint.replace("with --untrusted", "to the file of --cert")
+                raise
             self.warn_of(done.findings)
             self.changed |= done.changed
             self._look()

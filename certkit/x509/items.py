@@ -80,9 +80,10 @@ class Broken(NamedTuple):
 
     @property
     def message(self) -> str:
-        """What is wrong, with the line where it begins."""
-        place = f" at line {self.line}" if self.line else ""
-        return f"{self.what}{place}: {self.reason}"
+        """What is wrong; in a PEM file, with the object and the line where it begins."""
+        if self.line:
+            return f"{self.what} at line {self.line}: {self.reason}"
+        return f"{self.what}: {self.reason}" if self.is_limit else self.reason
 
 
 class Budget:

@@ -80,6 +80,9 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
         return f"it contains only PEM blocks of other kinds: {', '.join(labels)}", "check that it is the right file"
     if b"-----BEGIN" in data or pem.has_spoilt_markers(data):
         return "its BEGIN line is not PEM", "check the line for missing dashes or extra spaces"
+    for begin, what, hint in _FOREIGN:
+        if data.startswith(begin):
+            return f"it is {what}", hint
     return "it contains no PEM block and is not DER", "check that it is the right file"
 
 
@@ -259,7 +262,7 @@ _SIGNED: dict[Kind, Callable[[bytes], Any]] = {
 
 def kind_of(block: pem.Block) -> Kind | None:
     """Return the kind of object that a block's label promises, or None for a label that certkit does not know."""
-    return Kind.PRIVATE_KEY if block.is_private_key else _LABELS.get(block.label)
+    return Kind.PRIVATE_KEY if block.label.endswith("PRIVATE KEY") else _LABELS.get(block.label)
 
 
 class _Reader:
@@ -316,9 +319,7 @@ class _Reader:
         if kind is None:
             # A certificate under another label must not be skipped; other kinds may be if they were not requested.
             if self._only is None or "CERTIFICATE" in block.label:
-                reason = block.problem or "not a kind of object that certkit knows"
-                hint = "remove it, or correct its label (CERTIFICATE)"
-                yield Broken(what, reason, hint if "CERTIFICATE" in block.label else _UNKNOWN_HINT, line)
+                yield _of_unknown_kind(block, what)
         elif not self._wants(kind):
             item = Item(kind, block.der or b"", None, line)
             # The requested object may have a label of another kind.
@@ -375,7 +376,7 @@ class _Reader:
     ) -> Item | Broken:
         what = Kind.PRIVATE_KEY.words
         if block is not None and block.label == "OPENSSH PRIVATE KEY":
-            return Broken(what, "it is in OpenSSH's own format", "convert it: ssh-keygen -p -m PKCS8 -f KEY", line)
+            return Broken(what, "it is in OpenSSH's own format", _OPENSSH_HINT, line)
         is_encrypted = keys.is_encrypted(der, has_headers=text is not None)
         try:
             keys.require_affordable(der)
@@ -483,6 +484,13 @@ class _Reader:
         return Item(Kind.PKCS12, data, found, is_encrypted=self._passphrase is not None)
 
 
+def _of_unknown_kind(block: pem.Block, what: str) -> Broken:
+    reason, hint = "not a kind of object that certkit knows", _UNKNOWN_HINT
+    if "CERTIFICATE" in block.label:
+        reason, hint = block.problem or reason, "remove it, or correct its label (CERTIFICATE)"
+    return Broken(what, reason, hint, block.line)
+
+
 def _spoilt(data: bytes, start: int, end: int) -> Iterator[Broken]:
     """Report marker lines of certificates between two blocks that are not as they should be."""
     if end > start and pem.has_spoilt_markers(data[start:end]):
@@ -496,6 +504,16 @@ _PADDING = re.compile(rb"[\0\r\n\t ]*")
 # Encrypted keys of this size are for elliptic curves.
 _MAX_EC_BYTES = 600
 _UNKNOWN_HINT = "remove it, or read it with openssl"
+# `ssh-keygen` changes the file itself, and leaves an Ed25519 key as it is.
+_OPENSSH_HINT = (
+    "create a key: certkit key generate; or convert a copy of an RSA or ECDSA key: ssh-keygen -p -m PKCS8 -f COPY"
+)
+# How files of other programs begin that people take for a key in PEM.
+_FOREIGN = (
+    (b"PuTTY-User-Key-File", "a PuTTY key", "export it with PuTTYgen as an OpenSSH key, then convert that"),
+    (b"ssh-", "an OpenSSH public key", _OPENSSH_HINT),
+    (b"ecdsa-sha2-", "an OpenSSH public key", _OPENSSH_HINT),
+)
 
 
 def _signed(kind: Kind, der: bytes, line: int | None) -> Item | Broken:
@@ -524,7 +542,8 @@ def _signed_of(data: bytes) -> Iterator[Item | Broken]:
             return
         first = first or item
     if first is not None and tlv.looks_like_signed(data):
-        reason = f"it begins like a certificate, CSR or CRL, but cannot be decoded: {first.reason}"
+        why = first.reason.removeprefix(f"the {Certificate.what} ")  # it may be one of the others
+        reason = f"it begins like a certificate, CSR or CRL, but {why}"
         yield Broken("DER", reason, first.hint)
 
 

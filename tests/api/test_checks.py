@@ -142,6 +142,7 @@ def test_a_scan(tmp_path):
     assert found == {("critical", 5, 2), ("ok", 3650, 1), ("unknown", None, 1)}
     [missing] = [row for row in rows if row.status == "unknown"]
     assert "gone.pem" in missing.message
+    assert missing.source == str(tmp_path / "gone.pem")
     relaxed = certkit.scan([str(tmp_path / "soon.pem")], warn="1d", critical="12h", now=pki.NOW)
     assert [row.status for row in relaxed] == ["ok"]
     with pytest.raises(certkit.InputError):

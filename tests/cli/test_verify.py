@@ -134,7 +134,9 @@ def test_a_pinned_certificate(certkit, files, root, tmp_path):
     assert (pinned.code, pinned.checks()["chain"]) == (0, "ok")
     assert '"pinned: CN=acme-client-id,O=Acme Ltd is the one that --pin trusts"' in pinned.out
     root.issue().write(tmp_path, "other")
-    assert certkit("verify", "acme.pem", "--pin", "other.pem", *AT, "--json").checks()["chain"] == "critical"
+    other = certkit("verify", "acme.pem", "--pin", "other.pem", *AT, "--json")
+    assert other.checks()["chain"] == "critical"
+    assert "CN=acme-client-id,O=Acme Ltd is not the certificate that --pin trusts" in other.out
     assert certkit("verify", "acme.pem", "--pin", "root.pem", *AT, "--json").checks()["chain"] == "critical"
 
 

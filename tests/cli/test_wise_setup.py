@@ -276,7 +276,7 @@ def test_the_wrong_file_as_ca(setup, acme, tmp_path):
         told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust {leaf}: it contains no CA certificate")
         (tmp_path / "other.pem").write_bytes(pki.root().pem)
         assert setup("--skip-oauth", "--ca", "other.pem").json["changed"] is True
-        told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ")
+        told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ", "add it to the file of --cert")
         assert "certificate" in setup("--skip-oauth", "--ca", wise.ca_file, "--cert", leaf).json["done"]
         told(setup("--skip-oauth", "--ca", "other.pem"), 3, "with a different --ca")
 

@@ -40,7 +40,7 @@ def test_a_rehearsed_year(tmp_path):
         "requested 0002",
         "installed 0002",
         "activated 0002",
-        "rolled back 0001",
+        "rolled back to 0001",
         "activated 0002",
         "retired 0001",
     ]

@@ -202,7 +202,7 @@ def test_the_same_key_again(store):
     assert csr_of(store, "0002").public_key() == csr_of(store, "0001").public_key()
     assert store.key("acme", "0002") == store.key("acme", "0001")
     assert [each.message for each in renewed.findings] == [
-        "the documentation of Wise Platform (sandbox) does not say whether a key may be reused"
+        "policy wise-sandbox does not say whether a key may be reused"
     ]
 
 

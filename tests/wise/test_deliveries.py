@@ -28,7 +28,7 @@ SANDBOX, PRODUCTION = (
 def test_the_published_delivery_was_signed_with_the_sandbox_key():
     """Wise's example on its page on event handling."""
     found = deliveries.verify(BODY, SIGNATURE, SANDBOX)
-    assert (found.status, found.message) == (Status.OK, "signed with this key over 354 bytes")
+    assert (found.status, found.message) == (Status.OK, "the signature of these 354 bytes is valid")
     assert catalogue.load("wise-sandbox-legacy").webhooks.signing_key.encode() == SANDBOX
 
 

@@ -194,10 +194,12 @@ def test_a_file_without_a_key_says_what_it_holds(pair):
 
 
 def test_an_openssh_key_gets_a_hint(tmp_path):
-    """How to convert it."""
+    """How to go on: `ssh-keygen` leaves an Ed25519 key in OpenSSH's format, and changes the file itself."""
     with pytest.raises(InputError) as refused:
         load(b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n")
-    assert refused.value.hint == "convert it: ssh-keygen -p -m PKCS8 -f KEY"
+    assert refused.value.hint == (
+        "create a key: certkit key generate; or convert a copy of an RSA or ECDSA key: ssh-keygen -p -m PKCS8 -f COPY"
+    )
 
 
 def test_a_written_key_is_pkcs8():

@@ -187,7 +187,10 @@ def test_a_pkcs12_file_is_opened_by_its_passphrase():
     (locked,) = read(files()["pkcs12"])
     assert (locked.kind, locked.value, locked.is_encrypted) == ("pkcs12", None, True)
     (broken,) = read(files()["pkcs12"], passphrase=Secret(b"y"))
-    assert broken.message == "a PKCS#12 bundle: the passphrase is wrong or the file is damaged"
+    assert (broken.what, broken.message) == (
+        "a PKCS#12 bundle",
+        "the passphrase is wrong or the file is damaged",
+    )
     assert broken.is_locked
 
 
@@ -200,13 +203,13 @@ def test_a_pkcs12_file_with_the_empty_passphrase_is_open():
 def test_a_pkcs12_file_that_is_cut_off_is_broken():
     """Not taken for a locked one."""
     (broken,) = read(files()["pkcs12"][:-10])
-    assert broken.message.startswith("a PKCS#12 bundle: it is cut off or damaged")
+    assert broken.message.startswith("it is cut off or damaged")
 
 
 def test_the_guard_is_asked_before_a_pkcs12_file_is_opened():
     """Its cost does not show from outside."""
     (broken,) = read(files()["pkcs12"], passphrase=Secret(b"x"), budget=Budget(lambda _: False))
-    assert broken.message == ("a PKCS#12 bundle: opening it takes too long; its key derivation count is too high")
+    assert broken.message == "opening it takes too long; its key derivation count is too high"
 
 
 # --- choosing
@@ -251,6 +254,9 @@ def test_the_first_request_of_a_file_counts():
         (b"", "cannot read F as a certificate: it is empty"),
         (b"\0\0\n", "cannot read F as a certificate: it contains only whitespace or NULs"),
         (b"hello", "cannot read F as a certificate: it contains no PEM block and is not DER"),
+        (b"PuTTY-User-Key-File-3: ssh-rsa\n", "cannot read F as a certificate: it is a PuTTY key"),
+        (b"ssh-ed25519 AAAA me@host\n", "cannot read F as a certificate: it is an OpenSSH public key"),
+        (b"ecdsa-sha2-nistp256 AAAA\n", "cannot read F as a certificate: it is an OpenSSH public key"),
         ("-----BEGIN".encode("utf-16"), "cannot read F as a certificate: it is UTF-16 text"),
         (b"-----BEGIN CERTIFICATE----\n", "cannot read F as a certificate: its BEGIN line is not PEM"),
     ],
@@ -267,6 +273,21 @@ def test_an_empty_search_says_what_was_found_instead():
     """Once for each kind."""
     with pytest.raises(InputError, match=r"(?m)as a certificate: it contains a private key, a CSR$"):
         objects.certificates(files()["key pem"] * 2 + pem.encode("CERTIFICATE REQUEST", files()["csr"]), name="F")
+
+
+def test_der_that_is_cut_off_is_not_taken_for_a_certificate():
+    """It may be a CSR or a CRL."""
+    (broken,) = read(files()["csr"][:-20])
+    assert broken.message == (
+        "it begins like a certificate, CSR or CRL, but is cut off or damaged: an element is cut off"
+    )
+
+
+def test_a_key_of_another_program_is_of_an_unknown_kind():
+    """Its armour looks like PEM, and its checksum line is not base64."""
+    key = b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVYBF==\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----\n"
+    (broken,) = read(key)
+    assert broken.message == "PEM block 'PGP PRIVATE KEY BLOCK' at line 1: not a kind of object that certkit knows"
 
 
 # --- hostile files
