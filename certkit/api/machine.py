@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import CertkitError, InputError, StoreError
-from certkit.stores.opening import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from certkit.findings import Finding
     from certkit.identity.activate import Activation, Deployment, Probe
@@ -182,7 +181,9 @@ class Machine:
 
 def _directory(store: Store) -> Path | None:
     """Return the directory of a file store; None for Vault."""
-    return Path(store.uri.removeprefix(FILE).partition("?")[0]) if store.uri.startswith(FILE) else None
+    from certkit.stores.file.store import FileStore
+
+    return store.root if isinstance(store, FileStore) else None
 
 
 def _hooks_directory(store: Store, name: str) -> Path:

@@ -92,6 +92,19 @@ def test_from_the_request_to_the_end(place, store):
         store.show("acme")
 
 
+def test_hooks_of_a_directory_with_a_question_mark_in_its_name(tmp_path):
+    """The hooks beside an identity run, whatever the name of the store's directory."""
+    with certkit.store(f"file:{tmp_path}/what?", environment={}, now=lambda: pki.NOW) as store:
+        store.enroll("acme", ca=life.ROOT.pem, **ACME)
+        hooks = tmp_path / "what?" / "acme" / "hooks" / "deploy.d"
+        hooks.mkdir(parents=True)
+        hook = hooks / "reload"
+        hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+        hook.chmod(0o755)
+        store.install("acme", answer(store))
+    assert (tmp_path / "ran").exists()
+
+
 def test_values_are_frozen_and_keep_no_secret(directory):
     """Returned values cannot be changed and print no key; an open store is not pickled."""
     found = use(directory)
