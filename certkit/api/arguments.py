@@ -107,16 +107,16 @@ def anchors(several: Iterable[Data | str] | None, settings: TrustSettings | None
     Raises:
         InputError: if a source cannot be read, or holds no CA certificate.
     """
-    from certkit.verify import anchors as known
+    from certkit.verify.anchors import cas, certificates, system, trusted
 
     if several is None:
         return None
     found: list[Certificate] = []
     for each in several:
         if isinstance(each, bytes):
-            found += known.cas(known.certificates(each, "ca", settings), name="ca")
+            found += cas(certificates(each, "ca", settings), name="ca")
         else:
-            found += known.system() if each == SYSTEM else known.trusted(str(each), settings=settings)
+            found += system() if each == SYSTEM else trusted(str(each), settings=settings)
     return found
 
 

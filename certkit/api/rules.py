@@ -48,10 +48,10 @@ def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
         certkit.PolicyError: if there is no such policy, or it is invalid.
     """
     from certkit.policy import catalogue
-    from certkit.policy import format as files
+    from certkit.policy import format as policy_files
 
     found = catalogue.load(policy)
-    return {**files.as_document(found), "remarks": files.notes(found, (now or arguments.now()).date())}
+    return {**policy_files.as_document(found), "remarks": policy_files.notes(found, (now or arguments.now()).date())}
 
 
 @public
@@ -62,10 +62,10 @@ def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyI
         certkit.PolicyError: if it is invalid; with the line of the mistake.
     """
     from certkit.policy import catalogue
-    from certkit.policy import format as files
+    from certkit.policy import format as policy_files
 
     found = catalogue.load_file(str(path))
-    remarks = files.notes(found, (now or arguments.now()).date())
+    remarks = policy_files.notes(found, (now or arguments.now()).date())
     return PolicyInfo(found.name, found.title, found.summary, tuple(remarks))
 
 
@@ -78,13 +78,13 @@ def new_policy(name: str, *, now: datetime | None = None) -> str:
     """
     from certkit.errors import InputError
     from certkit.policy import catalogue
-    from certkit.policy import format as files
+    from certkit.policy import format as policy_files
     from certkit.printable import printable
 
     if not catalogue.is_name(name):
         hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
         raise InputError(f"not a valid policy name: {printable(name)!r}", hint=hint)
-    return files.skeleton(name, (now or arguments.now()).date())
+    return policy_files.skeleton(name, (now or arguments.now()).date())
 
 
 @public

@@ -269,7 +269,7 @@ class IdentityStore:
                     done = carry_through(opened, done, rules, issuer=answering, how=how, now=self._now())
             return self._view_of(done, rules)
 
-    def import_(  # noqa: PLR0913
+    def import_(  # noqa: PLR0913  as many as the command has options
         self,
         name: str,
         certificate: Data,
@@ -313,7 +313,7 @@ class IdentityStore:
             findings = (held.file, *done.findings)
             return self._view(done.identity, rules, changed=done.changed, findings=findings)
 
-    def update(  # noqa: PLR0913
+    def update(  # noqa: PLR0913  as many as the command has options
         self,
         name: str,
         *,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from certkit import processes
-from certkit.csr import create as request
 from certkit.csr import keyfile
+from certkit.csr.create import MadeRequest, default_spec, new_csr, read_existing, refuse, refuse_early
 from certkit.errors import InputError, RefusedError
 from certkit.files import reading
 from certkit.files import writing as files
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import Writing
     from certkit.policy.rules import Policy
 
@@ -53,7 +52,7 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
     Raises:
         InputError: if a line is not such an object, with its number.
     """
-    default = spec or request.default_spec(policy)
+    default = spec or default_spec(policy)
     entries = []
     seen: dict[str, int] = {}
     for number, line in enumerate(data.split(b"\n"), 1):
@@ -90,10 +89,10 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
         raise InputError(f"cannot write to {directory}: not a directory", hint="name a directory with --out-dir")
     if policy.key.encrypted is Answer.YES and writing.passphrase is None:
         message = f"{policy.title} requires a passphrase on the private key"
-        request.refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)
+        refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)
     try:
         for entry in entries:
-            request.refuse_early(entry.subject, policy, entry.spec, who=entry.name)
+            refuse_early(entry.subject, policy, entry.spec, who=entry.name)
     except RefusedError as error:
         error.hint = with_keys(error.hint)
         raise
@@ -150,11 +149,11 @@ def _make(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Sta
         held = keyfile.HeldKey(entry.spec.generate(), keyfile.is_private(key_path))
         staging.write(key_path.name, keys.to_pem(held.key, writing.passphrase))
     if has_csr:
-        checked = request.read_existing(csr_path, entry.subject, held.key, policy)
+        checked = read_existing(csr_path, entry.subject, held.key, policy)
     else:
-        checked = request.new_csr(entry.subject, held.key, policy)
+        checked = new_csr(entry.subject, held.key, policy)
         staging.write(csr_path.name, checked.pem)
-    return request.MadeRequest(
+    return MadeRequest(
         changed=not has_csr,
         csr_path=csr_path,
         key_path=key_path,

@@ -56,7 +56,7 @@ def enroll(
         RefusedError: if the policy refuses the subject or the type of key, all CAs have expired, or the partner
             accepts no more certificates; nothing was written.
     """
-    from certkit.csr import create as requests
+    from certkit.csr.create import default_spec, refuse_early
 
     identity = store.find(name)
     known = identity.record.settings if identity else None
@@ -69,8 +69,8 @@ def enroll(
         findings = tuple(replace(each, status=Status.WARNING) for each in neighbours.sharing_trust(anchors))
     if identity is None or known is None or known.is_blank:
         room = neighbours.room(now=now)  # before anything is written
-        spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
-        requests.refuse_early(wanted.subject, policy, spec)
+        spec = KeySpec(wanted.key_type) if wanted.key_type else default_spec(policy)
+        refuse_early(wanted.subject, policy, spec)
         identity = begin(store, name, replace(wanted, key_type=spec.name), known=identity)
     is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
     if is_trusting:
@@ -141,18 +141,18 @@ def add_request(
     Raises:
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
     """
-    from certkit.csr import create as requests
+    from certkit.csr.create import default_spec, new_csr, refuse
 
     findings = limits.Neighbours(store, identity.name, policy, identity).room(now=now) if room is None else room
     settings = identity.record.settings
     if policy.key.encrypted is Answer.YES and not store.protects_keys:
         hint = "add --passphrase-file FILE, or keep the identity in Vault"
         found = critical("key-file", f"{policy.title} requires a passphrase on the private key", hint)
-        requests.refuse([found], policy)
+        refuse([found], policy)
     if key is None:
-        spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
+        spec = KeySpec(settings.key_type) if settings.key_type else default_spec(policy)
         key = keyfile.new_key(spec, progress)
-    made = requests.new_csr(settings.subject, key, policy)
+    made = new_csr(settings.subject, key, policy)
     tried: list[str] = []
     for _ in range(_TRIES):
         known = (each.number for each in identity.generations)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, RefusedError
-from certkit.expiry import thresholds as expiry
-from certkit.expiry.thresholds import Thresholds
+from certkit.expiry.thresholds import Thresholds, days_left
 from certkit.findings import Finding, Status, critical
 from certkit.identity.issuers import IssuerSpec
 from certkit.stores.base import AbsentError
@@ -267,7 +266,7 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
         not_before=begin,
         not_after=end,
         fingerprint_sha256=facts.get("fingerprint_sha256"),
-        days_left=expiry.days_left(end, now) if end else None,
+        days_left=days_left(end, now) if end else None,
         waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
         is_early=begin is not None and now < begin,
     )

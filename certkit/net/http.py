@@ -112,10 +112,10 @@ def trusting(host: str, anchors: Sequence[Certificate] | None, *, at: datetime) 
     Raises:
         InputError: if this machine has no trusted CAs.
     """
-    from certkit.verify import anchors as known
     from certkit.verify import server
+    from certkit.verify.anchors import system
 
-    trusted = known.system() if anchors is None else anchors
+    trusted = system() if anchors is None else anchors
 
     def verdict(presented: tls.Presented) -> None:
         for finding in server.judge(presented.chain, host=host, anchors=trusted, at=at):

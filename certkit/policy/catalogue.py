@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, PolicyError
 from certkit.files import reading
-from certkit.policy import format as files
+from certkit.policy import format as policy_files
 
 if TYPE_CHECKING:
     from certkit.policy.format import PolicyFile
@@ -48,7 +48,7 @@ def load(reference: str) -> Policy:
 
 @functools.cache
 def _shipped(name: str) -> Policy:
-    return files.build(_lineage(_path(name)))
+    return policy_files.build(_lineage(_path(name)))
 
 
 def absolute(reference: str) -> str:
@@ -62,7 +62,7 @@ def load_file(path: str) -> Policy:
     Raises:
         PolicyError: if it cannot be read, or breaks the format.
     """
-    return files.build(_lineage(Path(path)))
+    return policy_files.build(_lineage(Path(path)))
 
 
 def _lineage(path: Path) -> list[PolicyFile]:
@@ -100,14 +100,14 @@ def _path(reference: str, *, beside: Path | None = None) -> Path:
 
 def _parse(path: Path) -> PolicyFile:
     try:
-        raw = reading.read(path, limit=files.MAX_POLICY_BYTES, must_be_regular=True)
+        raw = reading.read(path, limit=policy_files.MAX_POLICY_BYTES, must_be_regular=True)
     except InputError as error:
         raise PolicyError(error.message, hint=error.hint) from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PolicyError(f"policy {path}: not UTF-8 text", hint="a policy is a TOML file") from error
-    return files.parse_file(text, name=path.stem, where=str(path))
+    return policy_files.parse_file(text, name=path.stem, where=str(path))
 
 
 @functools.cache

@@ -21,8 +21,8 @@ from certkit.net import proxy as proxies
 from certkit.net.address import Address, server_name, with_port
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
-from certkit.verify import anchors as known
 from certkit.verify import server
+from certkit.verify.anchors import system
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Probing:
             http_status=self.http_status,
         )
 
-    async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
+    async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109  for all steps
         """Probe as far as possible."""
         deadline = connecting.Deadline.after(timeout)
         connection = await self._connection(deadline)
@@ -244,7 +244,7 @@ class _Probing:
         if anchors is None:
             hint = "give the CA of the server with --ca FILE"
             try:
-                anchors = known.system()
+                anchors = system()
             except InputError:
                 anchors = ()
         for finding in server.judge(self.chain, host=self.where.host, anchors=anchors, at=self.client.now):

@@ -117,7 +117,10 @@ class _Judge:
             target = Target(way[0])
             for each in [each for issuer in target.list_issuers for each in self._lists.get(issuer, ())]:
                 found = self._statement(each, target, way, pending | {way[0]})
-                (problems if isinstance(found, Problem) else statements).append(found)  # type: ignore[arg-type]
+                if isinstance(found, Problem):
+                    problems.append(found)
+                else:
+                    statements.append(found)
             # What a CA signed about itself counts only if no other list covers it.
             by_others = together([each for each in statements if not each.is_own], target, self._at, problems)
             if isinstance(by_others, Problem) and any(each.is_own for each in statements):

@@ -85,7 +85,7 @@ def renew(
     )
 
 
-def fresh(  # noqa: PLR0913
+def fresh(  # noqa: PLR0913  what a refresh needs, should there be one
     store: Store,
     name: str,
     first: Kept,

@@ -253,8 +253,10 @@ def data(reference: str | None) -> Any:
     """Return the value of a file option as `certkit.api` takes it: a path, the bytes of standard input, or None."""
     from pathlib import Path
 
-    if reference is None or reference == STDIN:
-        return reference and read(STDIN)
+    if reference is None:
+        return None
+    if reference == STDIN:
+        return read(STDIN)
     explain(f"reading {reference}")
     return Path(reference)
 

@@ -196,7 +196,7 @@ async def _ask(
     settings: SSL.Context,
     verdict: Verdict | None,
     proxies: Proxies,
-    timeout: float,  # noqa: ASYNC109
+    timeout: float,  # noqa: ASYNC109  for all steps
 ) -> list[Seen]:
     """Return what a server presents, for each spelling of its address."""
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, PassphraseError, StoreError
 from certkit.files.content import Access
 from certkit.files.folder import Folder
-from certkit.stores import record as identity
+from certkit.stores import record as records
 from certkit.stores.base import no_generation
 from certkit.stores.file import documents
 from certkit.stores.file import generations as generation_files
@@ -36,7 +36,7 @@ class StoreFolder(Folder):
 
 def is_identity(store: Folder, name: str) -> bool:
     """Return whether a directory of that name contains a record, or may not be read."""
-    if not identity.is_name(name) or not store.has_folder(name):
+    if not records.is_name(name) or not store.has_folder(name):
         return False
     try:
         return store.has(f"{name}/{RECORD}")
@@ -77,7 +77,7 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
         AbsentError: if there is no generation of that number.
     """
     with folder.inside(GENERATIONS) as generations:
-        if not identity.is_generation(number) or not generations.has(number):
+        if not records.is_generation(number) or not generations.has(number):
             raise no_generation(folder.path.name, number)
         with generations.inside(number) as found:
             yield found
@@ -88,7 +88,7 @@ def give(folder: Folder, access: Access) -> None:
     folder.give(access)
     with folder.inside(GENERATIONS) as generations:
         generations.give(access)
-        for number in filter(identity.is_generation, generations.names()):
+        for number in filter(records.is_generation, generations.names()):
             with generations.inside(number) as found:
                 found.give(access)
                 for name in filter(generation_files.is_file, found.names()):
@@ -100,7 +100,7 @@ def require_open(folder: Folder) -> None:
     """Refuse to keep an unsealed secret beside sealed ones."""
     with folder.inside(GENERATIONS) as generations:
         # No unsealed key is ever added to a sealed one, so if any is sealed, the newest is.
-        newest = max(filter(identity.is_generation, generations.names()), key=int, default=None)
+        newest = max(filter(records.is_generation, generations.names()), key=int, default=None)
         if newest is not None:
             with generations.inside(newest) as found:
                 if is_sealed(found.read_if_there(generation_files.KEY) or b""):
@@ -124,7 +124,7 @@ def sweep(folder: Folder, record: Record | None) -> None:
             tokens.sweep()
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
-        for number in filter(identity.is_generation, generations.names() if record else ()):
+        for number in filter(records.is_generation, generations.names() if record else ()):
             if record and FINGERPRINT not in record.facts.get(number, {}):
                 with generations.inside(number) as found:
                     found.sweep()

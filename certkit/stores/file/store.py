@@ -26,7 +26,7 @@ from certkit.errors import ConflictError, StoreError
 from certkit.files import reading
 from certkit.files.owners import DEFAULT_TRUST, Trust
 from certkit.secret import Secret
-from certkit.stores import record as identity
+from certkit.stores import record as records
 from certkit.stores.base import (
     AbsentError,
     Document,
@@ -123,7 +123,7 @@ class FileStore(Store):
         past = {*record.left, *record.retired, *record.discarded} - {record.active, record.previous}
         found = []
         with folder.inside(GENERATIONS) as generations:
-            for number in sorted(filter(identity.is_generation, generations.names()), key=int):
+            for number in sorted(filter(records.is_generation, generations.names()), key=int):
                 if number in past and FINGERPRINT in record.facts.get(number, {}):
                     later = functools.partial(self._generation, name, number)
                     found.append(Generation(number=number, read=later, is_issued=True))
@@ -137,7 +137,7 @@ class FileStore(Store):
             return generation_files.read(generation, number)
 
     def create(self, name: str, record: Record) -> StoredIdentity:
-        identity.require_name(name)
+        records.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
         access = identity_folder.access_of(record)
@@ -179,7 +179,7 @@ class FileStore(Store):
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> StoredIdentity:
-        if not identity.is_generation(number):
+        if not records.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known, kept = self._loaded(known), key if self.wrapping is None else Secret(self.wrapping.seal(key))
         with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
@@ -257,20 +257,20 @@ class FileStore(Store):
             return document_files.names(folder)
 
     def document(self, name: str, document: str) -> Document | None:
-        identity.require_document(document)
+        records.require_document(document)
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
             return document_files.read(folder, document, self.wrapping)
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        identity.require_document(document)
+        records.require_document(document)
         with self._changing(name) as folder:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
             return document_files.write(folder, document, fields, self.wrapping, over=over)
 
     def delete_document(self, name: str, document: str) -> None:
-        identity.require_document(document)
+        records.require_document(document)
         with self._changing(name) as folder:
             document_files.delete(folder, document)
 
@@ -293,7 +293,7 @@ class FileStore(Store):
             return number is not None
 
     def remove(self, name: str) -> None:
-        identity.require_name(name)
+        records.require_name(name)
         if not reading.exists(self.root):
             return
         with StoreFolder.open(self.root) as store:
@@ -316,7 +316,7 @@ class FileStore(Store):
     @contextlib.contextmanager
     def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:
         """Open the directory of an identity; a failure because it was removed meanwhile means that it is absent."""
-        identity.require_name(name)
+        records.require_name(name)
         with contextlib.ExitStack() as opened:
             try:
                 store = opened.enter_context(StoreFolder.open(self.root, trust=trust))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import CertkitError, StoreError
 from certkit.secret import Secret
-from certkit.stores import record as identity
+from certkit.stores import record as records
 from certkit.stores.base import AbsentError, no_generation
 from certkit.stores.record import Event, Record, Settings
 from certkit.stores.vault import layout
@@ -94,7 +94,7 @@ class Secrets:
         Raises:
             AbsentError: if there is no identity of that name.
         """
-        paths = [f"{identity.require_name(name)}/{layout.SETTINGS}", f"{name}/{layout.POINTER}"]
+        paths = [f"{records.require_name(name)}/{layout.SETTINGS}", f"{name}/{layout.POINTER}"]
         settings, pointer = self._request(lambda kv: all_expected(kv.read_many(paths)))
         if not (settings or pointer or may_be_absent) and ((found := self.vault.health()) is None or found.is_standby):
             for pause in _PAUSES_SECONDS:
@@ -161,7 +161,7 @@ class Secrets:
 
     def require_generation(self, name: str, number: str) -> None:
         """Refuse a generation that has no key, without needing the right to read it."""
-        if not identity.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
+        if not records.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
             raise no_generation(name, number)
 
     def put_settings(self, name: str, settings: Settings, *, over: int, created: Any) -> bool:

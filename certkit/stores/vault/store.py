@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
-from certkit.stores import record as identity
+from certkit.stores import record as records
 from certkit.stores.base import (
     AbsentError,
     Document,
@@ -115,7 +115,7 @@ class VaultStore(Store):
         return Generation(number=number, read=read, is_issued=FINGERPRINT in facts if is_known else None)
 
     def create(self, name: str, record: Record) -> StoredIdentity:
-        identity.require_name(name)
+        records.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
         lines = self._noted(None, record).lines()
@@ -199,7 +199,7 @@ class VaultStore(Store):
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> StoredIdentity:
-        if not identity.is_generation(number):
+        if not records.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known = self._loaded(known)
         self._require_current(known)
@@ -277,7 +277,7 @@ class VaultStore(Store):
         return self.change(known, edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        identity.require_name(name)
+        records.require_name(name)
         self.secrets.require_generation(name, number)
         entries = self.secrets.kv.list(layout.generation(name, number))
         ends = [each.removeprefix(layout.ANSWER) for each in entries if each.startswith(layout.ANSWER)]
@@ -294,8 +294,8 @@ class VaultStore(Store):
         return self._change(known, lambda record: record.prune(numbers), pruned=numbers)
 
     def key(self, name: str, number: str) -> Secret:
-        identity.require_name(name)
-        if not identity.is_generation(number):
+        records.require_name(name)
+        if not records.is_generation(number):
             raise no_generation(name, number)
         path = layout.key(name, number)
         stored = self.secrets.kv.read(path)
@@ -315,14 +315,14 @@ class VaultStore(Store):
         )
 
     def documents(self, name: str) -> list[str]:
-        identity.require_name(name)
-        found = sorted(filter(identity.is_document, self.secrets.kv.list(f"{name}/{layout.TOKENS}")))
+        records.require_name(name)
+        found = sorted(filter(records.is_document, self.secrets.kv.list(f"{name}/{layout.TOKENS}")))
         if not found:
             self.secrets.record(name)
         return found
 
     def document(self, name: str, document: str) -> Document | None:
-        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
+        path = f"{records.require_name(name)}/{layout.TOKENS}/{records.require_document(document)}"
         stored = self.secrets.kv.read(path)
         if stored is None:
             self.secrets.record(name)
@@ -331,7 +331,7 @@ class VaultStore(Store):
         return Document(fields=fields, version=str(stored.version))
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
+        path = f"{records.require_name(name)}/{layout.TOKENS}/{records.require_document(document)}"
         self.secrets.record(name)
         cas = int(over or 0)
         if not self.secrets.put(path, fields, cas=cas):
@@ -340,12 +340,12 @@ class VaultStore(Store):
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
-        path = f"{identity.require_name(name)}/{layout.TOKENS}/{identity.require_document(document)}"
+        path = f"{records.require_name(name)}/{layout.TOKENS}/{records.require_document(document)}"
         self.secrets.record(name)
         self.secrets.kv.delete_all_versions(path)
 
     def log(self, name: str) -> list[Event]:
-        path = f"{identity.require_name(name)}/{layout.SETTINGS}"
+        path = f"{records.require_name(name)}/{layout.SETTINGS}"
         stored = self.secrets.kv.read(path)
         if stored is None:
             return list(self.secrets.record(name)[0].log)
@@ -381,7 +381,7 @@ class VaultStore(Store):
         return False
 
     def remove(self, name: str) -> None:
-        identity.require_name(name)
+        records.require_name(name)
         last = {f"{name}/{layout.SETTINGS}", f"{name}/{layout.POINTER}"}
         for _ in range(_MOST_ROUNDS):
             walked = list(self.secrets.kv.walk(name))

@@ -162,7 +162,7 @@ def load(data: bytes, *, name: str) -> RehearsalState:
 
 
 def _value(kind: type[V], document: dict[str, Any]) -> V:
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]  # a dataclass of `_KINDS`
     if set(document) != known:
         raise ValueError("other fields")
     moments = {name: datetime.fromisoformat(document[name]) for name in _MOMENTS & known if document[name] is not None}
