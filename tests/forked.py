@@ -34,7 +34,9 @@ asked = {{"argv": [*{argv!r}, *sys.argv[1:]], "cwd": os.getcwd(), "env": dict(os
 data = json.dumps(asked).encode() + b"\\n"
 with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as answers:
     connection.connect({address!r})
-    connection.sendall(data[socket.send_fds(connection, [data], [0, 1, 2]):])
+    sent = socket.send_fds(connection, [data], [0, 1, 2])
+    if sent < len(data):
+        connection.sendall(data[sent:])
     child = int(answers.readline())
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -99,7 +101,8 @@ def run(
         ours += [stack.enter_context(open(number, "rb", buffering=0)) for number in (out_read, err_read)]
         theirs = [stdin_read, out_write, err_write]
         sent = socket.send_fds(connection, [request], theirs)
-        connection.sendall(request[sent:])
+        if sent < len(request):  # otherwise the command may have ended by now, and with it the connection
+            connection.sendall(request[sent:])
         for number in theirs:
             os.close(number)
         answers = stack.enter_context(connection.makefile("rb"))

@@ -28,13 +28,22 @@ _MOST_BYTES = 1 << 20
 # gRPC starts threads, which do not survive a fork; `__main__` runs the command.
 _LEFT_OUT = ("certkit.__main__", "certkit.terraform.provider")
 
+# What they import on first use; in each child, that would take longer than most commands do.
+_ON_USE = """
+    asyncio click.shell_completion concurrent.futures.thread difflib email.utils encodings.ascii encodings.idna
+    encodings.utf_8_sig fnmatch h11 icalendar jinja2.ext OpenSSL.SSL OpenSSL.crypto pickle platformdirs.unix
+    prometheus_client pwd queue runpy traceback unicodedata urllib.request yaml
+"""
+
 
 def import_everything() -> None:
-    """Import the modules of certkit, and with them what they need."""
-    package = importlib.import_module("certkit")
-    for found in pkgutil.walk_packages(package.__path__, "certkit."):
-        if not found.name.startswith(_LEFT_OUT):
-            importlib.import_module(found.name)
+    """Import the modules of certkit and of cryptography, and what they need."""
+    for package in (importlib.import_module("certkit"), importlib.import_module("cryptography")):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.startswith(_LEFT_OUT):
+                importlib.import_module(found.name)
+    for name in _ON_USE.split():
+        importlib.import_module(name)
 
 
 def serve(address: str) -> dict[str, Any]:
