@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Talk = Callable[[socket.socket], None]
 
+ATTENDING = "a connection of a server for tests"
 PROTOCOLS = ("smtp", "imap", "pop3", "ldap", "postgres", "mysql")
 
 
@@ -37,7 +38,6 @@ class Server:
     names: list[str | None] = field(default_factory=list)
     clients: list[list[str]] = field(default_factory=list)
     open: int = 0
-    most_open: int = 0
     accepted: int = 0
 
 
@@ -53,7 +53,6 @@ def serving(talk: Talk, *, server: Server | None = None) -> Iterator[Server]:
     def attend(connection: socket.socket) -> None:
         with lock:
             server.open += 1
-            server.most_open = max(server.open, server.most_open)
         try:
             with contextlib.suppress(OSError), connection:
                 talk(connection)
@@ -68,7 +67,7 @@ def serving(talk: Talk, *, server: Server | None = None) -> Iterator[Server]:
                 connection.settimeout(30)
                 server.accepted += 1
                 connections.append(connection)
-                threading.Thread(target=attend, args=(connection,), daemon=True).start()
+                threading.Thread(target=attend, args=(connection,), name=ATTENDING, daemon=True).start()
 
     accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -36,6 +37,14 @@ def look(*texts, timeout=20.0, client=None):
     """Return the certificates that these endpoints present."""
     endpoints = tuple(Endpoint.parse(text) for text in texts)
     return list(EndpointSource(endpoints, timeout, client, datetime.now(UTC)).look())
+
+
+def wait_for(condition):
+    """Wait until something is so, for as long as a busy machine may need."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 # --- How they are written -------------------------------------------------------------------------------------------
@@ -193,10 +202,7 @@ def test_a_client_certificate(root, tmp_path, monkeypatch):
         other = f"tls://127.0.0.1:{server.port}?servername=c.example"
         assert len(look(other, client=tls.Credentials(mine.key, (mine.value,)))) == 1
         assert len(look(*texts, client=tls.Credentials(mine.key, (mine.value,)))) == 2
-        for _ in range(100):
-            if len(server.clients) == 2:
-                break
-            time.sleep(0.05)
+        wait_for(lambda: len(server.clients) == 2)
     assert server.clients == [["Acme Ltd", "acme-client-id"]] * 2
 
 
@@ -257,17 +263,24 @@ def test_two_hundred_dead_hosts_cost_one_time_out(pair, tmp_path):
 
 
 def test_a_thousand_hosts_are_not_a_thousand_connections():
-    """Nor threads; the server may see a connection end a little late."""
+    """Nor threads."""
     with tls_servers.serving(tls_servers.silent) as server:
-        before = threading.active_count()
         texts = (f"tls://127.0.0.1:{server.port}?servername=h{number}" for number in range(1000))
         source = EndpointSource(tuple(map(Endpoint.parse, texts)), 0.5)
-        threads = []
-        for failed in source.look():
+        connections, threads = [], []
+        for number, failed in enumerate(source.look()):
             assert failed.reason is Reason.TIMED_OUT
-            threads.append(threading.active_count() - before - server.open)
-    assert server.most_open < 300
+            if number % 20 == 0:
+                connections.append(connections_to(server.port))
+                threads.append(sum(each.name != tls_servers.ATTENDING for each in threading.enumerate()))
+    assert 0 < max(connections) < 300
     assert max(threads) < 10
+
+
+def connections_to(port):
+    """How many connections to a port of 127.0.0.1 are open, from the side that opens them; the other may lag behind."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
+    return [(row[2], row[3]) for row in rows].count((f"0100007F:{port:04X}", "01"))
 
 
 def test_few_files_are_enough(pair, tmp_path):
@@ -290,9 +303,9 @@ def test_who_takes_his_time_makes_nobody_late(pair, tmp_path):
     """Servers are asked while the taker is busy with what he has."""
     with tls_servers.tls(pair, tmp_path) as server:
         texts = (f"tls://127.0.0.1:{server.port}?servername=h{number}" for number in range(300))
-        looking = EndpointSource(tuple(map(Endpoint.parse, texts)), 1.0).look()
+        looking = EndpointSource(tuple(map(Endpoint.parse, texts)), 60).look()
         first = next(looking)
-        time.sleep(2)
+        wait_for(lambda: len(server.clients) == 300)
         found = [first, *looking]
     assert [type(each) for each in found] == [Sighting] * 300
 
@@ -305,11 +318,7 @@ def test_who_leaves_off_leaves_nothing_behind():
         began = time.monotonic()
         next(looking)
         looking.close()
-        for _ in range(200):
-            if not silent.open:
-                break
-            time.sleep(0.05)
-        assert (silent.open, silent.accepted > 0) == (0, True)
+        wait_for(lambda: silent.accepted and not silent.open)
     assert time.monotonic() - began < 20
 
 
@@ -328,10 +337,7 @@ def test_an_interrupt_does_not_wait_for_time_outs():
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            for _ in range(200):
-                if server.open == 100:
-                    break
-                time.sleep(0.05)
+            wait_for(lambda: server.open == 100)
             began = time.monotonic()
             os.kill(process.pid, signal.SIGINT)
             _, said = process.communicate(timeout=60)
