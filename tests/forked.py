@@ -1,4 +1,4 @@
-"""Run the command `certkit` without its start-up: as a process forked by `tests/forkserver.py`."""
+"""Run `certkit`, or Terraform's provider, without its start-up: as a process forked by `tests/forkserver.py`."""
 
 from __future__ import annotations
 
@@ -60,16 +60,17 @@ def _early(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(_READ_AT_START)}
 
 
-def program(folder: Path, argv: Sequence[str]) -> Path:
-    """Write a program `certkit` into a folder, for scripts and for Terraform: it has the command forked if it can.
+def program(folder: Path, argv: Sequence[str], *, name: str = "certkit", run: str = "certkit.cli") -> Path:
+    """Write a program into a folder, for scripts and for Terraform: it has the command forked if it can.
 
-    Its signals are passed on, but for SIGKILL, which leaves the command running.
+    `run` is the package whose `main` the command runs. The program's signals are passed on, but for SIGKILL, which
+    leaves the command running.
     """
     text = f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n'
     if can_run(os.environ):
         words = {"read_at_start": _READ_AT_START, "early": _early(os.environ), "argv": [*argv]}
-        text = _PROGRAM.format(python=sys.executable, address=_server(), **words)
-    path = folder / "certkit"
+        text = _PROGRAM.format(python=sys.executable, address=_server(run), **words)
+    path = folder / name
     path.write_text(text)
     path.chmod(0o755)
     return path
@@ -147,12 +148,12 @@ def _communicate(into: io.FileIO, out: io.FileIO, err: io.FileIO, data: bytes, e
 
 
 @functools.cache
-def _server() -> str:
-    """Start the server, once in each process that runs tests; return its address."""
+def _server(run: str = "certkit.cli") -> str:
+    """Start the server of a package, once in each process that runs tests; return its address."""
     folder = tempfile.TemporaryDirectory(prefix="certkit-tests-")
     address = f"{folder.name}/socket"
     server = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("forkserver.py"), address], stdin=subprocess.PIPE
+        [sys.executable, Path(__file__).with_name("forkserver.py"), address, run], stdin=subprocess.PIPE
     )
     assert server.stdin
     atexit.register(lambda: (server.stdin.close(), server.wait(20), folder.cleanup()))

@@ -1,6 +1,7 @@
-"""Fork the command `certkit` from an interpreter that has imported its modules; run as a script.
+"""Fork the command `certkit`, or Terraform's provider, from an interpreter that has imported its modules; a script.
 
-Each connection to the Unix socket named by the first argument is a request: standard input, output and error as
+The second argument is the package whose `main` is to run: `certkit.cli` or `certkit.terraform.provider`. Each
+connection to the Unix socket named by the first argument is a request: standard input, output and error as
 descriptors, and as one line of JSON the arguments, directory, environment and umask. The command is a process of its
 own. It leaves this file by its last lines, and ends as `finish` says. The server sends the process id at once, and the
 status of `os.waitpid` at the end.
@@ -25,7 +26,7 @@ from typing import Any, NoReturn
 
 _MOST_BYTES = 1 << 20
 
-# gRPC starts threads, which do not survive a fork; `__main__` runs the command.
+# Commands do not use gRPC; `__main__` runs the command.
 _LEFT_OUT = ("certkit.__main__", "certkit.terraform.provider")
 
 # What they import on first use; in each child, that would take longer than most commands do.
@@ -36,11 +37,12 @@ _ON_USE = """
 """
 
 
-def import_everything() -> None:
-    """Import the modules of certkit and of cryptography, and what they need."""
+def import_everything(run: str) -> None:
+    """Import the modules of certkit and of cryptography, and what they need, for the package that is to run."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # as in the provider itself; no thread of gRPC runs yet
     for package in (importlib.import_module("certkit"), importlib.import_module("cryptography")):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not found.name.startswith(_LEFT_OUT):
+            if not found.name.startswith(_LEFT_OUT) or found.name.startswith(run):
                 importlib.import_module(found.name)
     for name in _ON_USE.split():
         importlib.import_module(name)
@@ -135,15 +137,14 @@ def finish(code: int) -> NoReturn:
 if __name__ == "__main__":
     sys.path[0] = os.path.dirname(sys.executable)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that runs the tests
-    import_everything()
+    import_everything(sys.argv[2])
     gc.collect()
     gc.freeze()
     request = serve(sys.argv[1])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = sys.modules[sys.argv[2]].main
     become(request)
-    from certkit.cli import main
-
     try:
-        main()
+        sys.exit(main())
     except SystemExit as ended:
         finish(ended.code)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,7 @@ from certkit.stores.record import State
 from certkit.stores.sealing import PassphraseWrapping
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from tests import pki
+from tests import forked, pki
 from tests.conftest import Command, require_program
 from tests.stores import vault_roles
 from tests.terraform.provider.workspace import Workspace, overridden
@@ -71,11 +73,24 @@ def vault_place(request, *, more: str = "") -> Place:
 
 
 @pytest.fixture(scope="session")
-def cli_configuration(tmp_path_factory):
-    """The provider, laid down once for all tests."""
+def installed_provider(tmp_path_factory):
+    """The configuration of Terraform's command line with the provider as it is installed."""
     require_program("terraform")
     folder = tmp_path_factory.mktemp("provider")
     return overridden(folder, Command(folder))
+
+
+@pytest.fixture(scope="session")
+def cli_configuration(installed_provider):
+    """The same with the provider forked, without the start-up that Terraform waits for three times in a plan."""
+    [directory] = re.findall(r'= "(/.*)"\n', installed_provider.read_text())
+    [program] = Path(directory).iterdir()
+    forked_folder = installed_provider.parent / "forked"
+    forked_folder.mkdir()
+    forked.program(forked_folder, [str(program)], name=program.name, run="certkit.terraform.provider")
+    path = installed_provider.with_name("forked.tfrc")
+    path.write_text(installed_provider.read_text().replace(directory, str(forked_folder)))
+    return path
 
 
 @pytest.fixture

@@ -379,9 +379,10 @@ def test_two_applies_at_once_make_one_identity(place, begin):
 APPLY = ("apply", "-auto-approve", "-no-color")
 
 
-def test_a_killed_apply_is_completed_by_the_next(file, begin):
+def test_a_killed_apply_is_completed_by_the_next(file, begin, installed_provider):
     """Whatever was there when Terraform and the provider were killed: one request is left, and nothing beside."""
     work = begin(file, identity(more='key_type = "rsa-3072"'))
+    work.cli_configuration = installed_provider
     process = work.start(*APPLY)
     wait_for(lambda: file.store.names() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
