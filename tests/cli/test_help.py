@@ -27,7 +27,7 @@ from certkit.wise.redirect import Redirect
 from certkit.wise.rehearsal.state import HubSubscription
 from certkit.x509 import keys
 from certkit.x509.names import SubjectOptions
-from tests import pki, tls_servers, wise_server
+from tests import forked, pki, tls_servers, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
 from tests.wise.rehearsal.stage import Stage, document
@@ -135,7 +135,7 @@ def wise():
 
 
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
-def test_every_example_works(tmp_path, root, wise, line):
+def test_every_example_works(certkit, tmp_path, root, wise, line):
     """As written, after what it needs is there; a server is one of this machine."""
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
@@ -151,8 +151,8 @@ def test_every_example_works(tmp_path, root, wise, line):
     for name, content in prepare.items():
         (tmp_path / name).write_bytes(content)
     if not {"create", "generate"} & set(line.split()):
-        made = [*installed(), "csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr"]
-        subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+        made = certkit("csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr")
+        assert made.code == 0, made.err
     if line.startswith(("certkit verify", "certkit identity import", "certkit probe")):
         pair.write(tmp_path, "acme")
     if line.startswith(("certkit identity", "certkit store")):
@@ -165,11 +165,13 @@ def test_every_example_works(tmp_path, root, wise, line):
     (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
+    (tmp_path / "home" / "bin").mkdir()
+    program = forked.program(tmp_path / "home" / "bin", installed())
     if line.startswith("certkit wise rehearse"):  # it runs until it is told to end
         rest += " --ready-file ready & until [ -e ready ]; do sleep 0.1; done; kill $!; wait $!"
     with answering(tmp_path, root, rest) as (rest, more):
         done = subprocess.run(
-            ["sh", "-c", f"{shlex.join(installed())} {rest}"],
+            ["sh", "-c", f"{shlex.quote(str(program))} {rest}"],
             cwd=tmp_path,
             env={**environment(), **more, "HOME": str(tmp_path / "home"), "SIGNATURE": SIGNATURE},
             capture_output=True,
