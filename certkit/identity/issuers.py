@@ -170,7 +170,7 @@ class VaultPki:
             RefusedError: if the role does not allow what the CSR requests.
             VaultError: if the server denies the request, or cannot be reached.
         """
-        from certkit.vault.errors import Kind, VaultError
+        from certkit.vault.errors import Fault, VaultError
         from certkit.vault.fields import pick, texts
 
         mount, _, role = self.where.rpartition("/")
@@ -179,10 +179,10 @@ class VaultPki:
             document, where = self.vault.call(mount, "sign", role, fields, may_repeat=False)
         except VaultError as error:
             hint = f"check MOUNT and ROLE: certkit identity update {self.identity} --issuer vault-pki:MOUNT/ROLE"
-            if error.kind is Kind.BAD_REQUEST:
+            if error.kind is Fault.BAD_REQUEST:
                 is_misspelt = "unknown role" in error.message
                 raise RefusedError(error.message, hint=hint if is_misspelt else error.hint) from error
-            if error.kind in {Kind.NO_MOUNT, Kind.NOT_FOUND, Kind.ABSENT}:
+            if error.kind in {Fault.NO_MOUNT, Fault.NOT_FOUND, Fault.ABSENT}:
                 message = f"cannot sign vault://{mount}/sign/{role}: no PKI secrets engine is mounted at {mount}"
                 raise VaultError(message, hint=hint, kind=error.kind) from None
             raise

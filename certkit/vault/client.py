@@ -14,7 +14,7 @@ from urllib.parse import quote
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.secret import Secret
-from certkit.vault.errors import Kind, UncertainWrite, VaultError, asking
+from certkit.vault.errors import Fault, UncertainWrite, VaultError, asking
 from certkit.vault.fields import acl_rule, checked_path, joined, pick, texts
 from certkit.vault.kv import Kv
 
@@ -99,7 +99,7 @@ class Vault:
             raise VaultError(
                 f"cannot use Vault at {settings.address}: no token",
                 hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or log in with `bao login`",
-                kind=Kind.NO_TOKEN,
+                kind=Fault.NO_TOKEN,
             )
         vault = cls(settings)
         try:
@@ -124,13 +124,13 @@ class Vault:
                 document = self.transport.once.login(path, use_token=False, json=dict(login.fields))
         except UncertainWrite as error:
             hint = "try again; a single-use secret id may have been used up"
-            raise VaultError(f"cannot log in to {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
+            raise VaultError(f"cannot log in to {where}: {error.reason}", hint=hint, kind=Fault.LOGIN) from error
         except VaultError as error:
             if error.kind not in _REFUSED_LOGIN:
                 raise
             message = error.message.replace("Vault rejected the token: ", "")
             hint = f"check the credentials, and that a login is mounted at auth/{login.mount}; or set VAULT_AUTH_PATH"
-            raise VaultError(message, hint=hint, kind=Kind.LOGIN) from None
+            raise VaultError(message, hint=hint, kind=Fault.LOGIN) from None
         self._take(document, where)
 
     def _take(self, document: Any, where: str) -> None:
@@ -189,7 +189,7 @@ class Vault:
             with asking("find the mount of", where):
                 document = self.transport.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quote(path)}")
         except VaultError as error:
-            if error.kind is Kind.DENIED:
+            if error.kind is Fault.DENIED:
                 self._no_mount(path, where)
             raise
         options = pick(document, "data", of=dict, where=where).get("options")
@@ -206,13 +206,13 @@ class Vault:
         try:
             with asking("find the mount of", where):
                 self.transport.again.adapter.get(f"/v1/{quote(path)}/config")
-            kind = Kind.DENIED
+            kind = Fault.DENIED
         except VaultError as error:
             kind = error.kind
-        if kind is Kind.NO_MOUNT:
+        if kind is Fault.NO_MOUNT:
             message = f"no secrets engine is mounted at {path.partition('/')[0]} ({where})"
         else:
-            kind = Kind.DENIED
+            kind = Fault.DENIED
             message = f"cannot use {where}: no secrets engine is mounted there, or the token has no rights in it"
         hint = "check the mount: `bao secrets list` shows those that exist"
         raise VaultError(message, hint=hint, kind=kind)
@@ -234,7 +234,7 @@ class Vault:
             with asking(operation, where, rule=acl_rule("update", path)):
                 return client.adapter.post(f"/v1/{quote(path)}", json=dict(fields)), where
         except VaultError as error:
-            if error.kind is not Kind.NO_MOUNT:
+            if error.kind is not Fault.NO_MOUNT:
                 raise
             message = f"cannot {operation} {where}: no secrets engine is mounted at {mount}"
             raise VaultError(message, hint=error.hint, kind=error.kind) from None
@@ -273,7 +273,7 @@ class Vault:
                 f"cannot use vault://{location}: the mount {mount.path} is {found}, not KV version 2",
                 hint="give another mount"
                 + (f", or upgrade it: `bao kv enable-versioning {mount.path}`" if mount.version else ""),
-                kind=Kind.NOT_KV_2,
+                kind=Fault.NOT_KV_2,
             )
         return Kv(self.transport, mount.path, location.removeprefix(mount.path).strip("/"))
 
@@ -288,4 +288,4 @@ class Vault:
         self.close()
 
 
-_REFUSED_LOGIN = frozenset({Kind.BAD_REQUEST, Kind.BAD_TOKEN, Kind.DENIED, Kind.NO_MOUNT, Kind.NOT_FOUND})
+_REFUSED_LOGIN = frozenset({Fault.BAD_REQUEST, Fault.BAD_TOKEN, Fault.DENIED, Fault.NO_MOUNT, Fault.NOT_FOUND})

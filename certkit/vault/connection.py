@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError, InvalidChunkLength
 
 from certkit.errors import InputError
 from certkit.net import connecting, proxy
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 from certkit.vault.settings import read_named
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _PORTION_BYTES = 64 * 1024
 # X509_V_ERR_... of OpenSSL's x509_vfy.h.
 _WRONG_NAME = frozenset({62, 64})
-_NOT_HTTP = ("the response is not valid HTTP", "check VAULT_ADDR: should it be https://?", Kind.NOT_VAULT)
+_NOT_HTTP = ("the response is not valid HTTP", "check VAULT_ADDR: should it be https://?", Fault.NOT_VAULT)
 # The alerts that refuse a client's certificate (RFC 8446 section 6.2); after any other, the server may have acted.
 _REFUSES_CLIENT = re.compile("ALERT_(?:.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|DECRYPT_ERROR)")
 _OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
@@ -229,7 +229,7 @@ def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -
     while isinstance(error, HTTPError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # urllib3 wraps what our socket and http.client raise
     why, hint, kind = _failure(error, seconds)
-    if kind is Kind.CONNECTION and was_sent and place.startswith("https:"):
+    if kind is Fault.CONNECTION and was_sent and place.startswith("https:"):
         # In TLS 1.3 a server refuses a client after the handshake, and its alert may be lost in a reset.
         hint += "; it may require another client certificate (VAULT_CLIENT_CERT)"
     # Such an alert after the handshake refuses the client certificate: the server has not acted upon the request.
@@ -237,23 +237,23 @@ def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -
     return VaultError(f"cannot reach {place}: {why}", hint=hint, kind=kind, was_sent=was_sent)
 
 
-def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
+def _failure(error: Exception, seconds: float) -> tuple[str, str, Fault]:
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error)
     trouble = getattr(error, "trouble", None)
     if isinstance(error, proxy.ProxyError):
         is_late = trouble is connecting.NetTrouble.TIMED_OUT
-        return error.message, error.hint, Kind.TIMED_OUT if is_late else Kind.CONNECTION
+        return error.message, error.hint, Fault.TIMED_OUT if is_late else Fault.CONNECTION
     if trouble is connecting.NetTrouble.HOST_NOT_FOUND:
         # Anything but "no such name" is a failure of the resolver itself, and may pass.
         is_final = getattr(error.__cause__, "errno", socket.EAI_NONAME) in {socket.EAI_NONAME, socket.EAI_NODATA}
         found = "no such host" if is_final else "the host name cannot be resolved"
-        return found, "check VAULT_ADDR", Kind.HOST_NOT_FOUND if is_final else Kind.CONNECTION
+        return found, "check VAULT_ADDR", Fault.HOST_NOT_FOUND if is_final else Fault.CONNECTION
     if isinstance(error, TimeoutError) or trouble is connecting.NetTrouble.TIMED_OUT:
         hint = "check VAULT_ADDR and the network; VAULT_CLIENT_TIMEOUT sets the time"
-        return f"no answer within {seconds:g} seconds", hint, Kind.TIMED_OUT
+        return f"no answer within {seconds:g} seconds", hint, Fault.TIMED_OUT
     if isinstance(error, TooLargeError):
-        return f"the response is larger than {MAX_ANSWER_BYTES:,} bytes", "check VAULT_ADDR", Kind.TOO_LARGE
+        return f"the response is larger than {MAX_ANSWER_BYTES:,} bytes", "check VAULT_ADDR", Fault.TOO_LARGE
     if isinstance(error, http.client.RemoteDisconnected):
         why = "the server closed the connection without a response"
     elif isinstance(error, InvalidChunkLength):
@@ -264,24 +264,24 @@ def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
         return _NOT_HTTP
     else:
         why = error.message if isinstance(error, InputError) else _reason(error)
-    return why, "check VAULT_ADDR, and that the server is running", Kind.CONNECTION
+    return why, "check VAULT_ADDR, and that the server is running", Fault.CONNECTION
 
 
-def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Kind]:
+def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Fault]:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message.lower().rstrip(".")
         if error.verify_code in _WRONG_NAME:
             hint = "set VAULT_TLS_SERVER_NAME to a name in the certificate, or VAULT_ADDR to the right host"
-            return f"its certificate is for another name: {why}", hint, Kind.TLS_WRONG_NAME
+            return f"its certificate is for another name: {why}", hint, Fault.TLS_WRONG_NAME
         if error.verify_code in _OUT_OF_DATE:
             hint = "renew the server's certificate, or check the clock of this machine"
-            return f"its certificate {_OUT_OF_DATE[error.verify_code]}", hint, Kind.TLS
+            return f"its certificate {_OUT_OF_DATE[error.verify_code]}", hint, Fault.TLS
         hint = "set VAULT_CACERT to the certificate of the server's CA"
-        return f"its certificate is not trusted: {why}", hint, Kind.TLS_UNTRUSTED
+        return f"its certificate is not trusted: {why}", hint, Fault.TLS_UNTRUSTED
     reason = _reason(error)
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
-        return f"the server does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS
+        return f"the server does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Fault.TLS
     if "ALERT" in (error.reason or ""):
         hint = "check VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: the server may require a certificate, or reject this one"
-        return f"the server rejected the TLS connection: {reason}", hint, Kind.TLS
-    return f"TLS failed: {reason}", "check VAULT_ADDR and any gateway in front of the server", Kind.TLS
+        return f"the server rejected the TLS connection: {reason}", hint, Fault.TLS
+    return f"TLS failed: {reason}", "check VAULT_ADDR and any gateway in front of the server", Fault.TLS

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class VaultErrorKind(StrEnum):
-    """The kinds of errors: a closed list."""
+class Fault(StrEnum):
+    """The kinds of errors of Vault: a closed list."""
 
     NO_TOKEN = "no_token"  # noqa: S105  a kind, not a token
     BAD_TOKEN = "bad_token"  # noqa: S105  as above
@@ -49,11 +49,9 @@ class VaultErrorKind(StrEnum):
         return self in _ABOUT_THE_SERVER
 
 
-Kind = VaultErrorKind  # a short name, as it is used often
-
 _ABOUT_THE_SERVER = frozenset({
-    Kind.SEALED, Kind.UNAVAILABLE, Kind.HOST_NOT_FOUND, Kind.CONNECTION, Kind.TIMED_OUT, Kind.TLS, Kind.TLS_UNTRUSTED,
-    Kind.TLS_WRONG_NAME, Kind.REDIRECT,
+    Fault.SEALED, Fault.UNAVAILABLE, Fault.HOST_NOT_FOUND, Fault.CONNECTION, Fault.TIMED_OUT, Fault.TLS,
+    Fault.TLS_UNTRUSTED, Fault.TLS_WRONG_NAME, Fault.REDIRECT,
 })  # fmt: skip
 
 
@@ -64,7 +62,7 @@ class VaultError(StoreError):
     holds a token or a secret.
     """
 
-    def __init__(self, message: str, *, hint: str, kind: Kind = Kind.SERVER, was_sent: bool = False) -> None:
+    def __init__(self, message: str, *, hint: str, kind: Fault = Fault.SERVER, was_sent: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
         self.was_sent = was_sent
@@ -81,7 +79,7 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
     """
 
     def __init__(self, message: str, *, hint: str, reason: str = "") -> None:
-        super().__init__(message, hint=hint, kind=Kind.UNCERTAIN, was_sent=True)
+        super().__init__(message, hint=hint, kind=Fault.UNCERTAIN, was_sent=True)
         self.reason = reason
 
 
@@ -98,21 +96,21 @@ class VaultRefusal(Exception):  # noqa: N818  as above
         self.deleted = deleted
 
 
-_NO_LEADER = (Kind.UNAVAILABLE, "try again once the cluster has a leader")
+_NO_LEADER = (Fault.UNAVAILABLE, "try again once the cluster has a leader")
 _OF_STATUS = {
-    400: (Kind.BAD_REQUEST, "check the server's message"),
-    403: (Kind.DENIED, "ask for an ACL policy that allows it"),
-    404: (Kind.NOT_FOUND, "check the path"),
-    429: (Kind.RATE_LIMITED, "try again later, or ask for a higher quota"),
+    400: (Fault.BAD_REQUEST, "check the server's message"),
+    403: (Fault.DENIED, "ask for an ACL policy that allows it"),
+    404: (Fault.NOT_FOUND, "check the path"),
+    429: (Fault.RATE_LIMITED, "try again later, or ask for a higher quota"),
     502: _NO_LEADER,
     503: _NO_LEADER,
     504: _NO_LEADER,
 }
 _PHRASES = (
     ("active cluster node not found", *_NO_LEADER),
-    ("is sealed", Kind.SEALED, "unseal the server: `bao operator unseal`"),
-    ("no handler for route", Kind.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),
-    ("namespace not found", Kind.NO_NAMESPACE, "check VAULT_NAMESPACE"),
+    ("is sealed", Fault.SEALED, "unseal the server: `bao operator unseal`"),
+    ("no handler for route", Fault.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),
+    ("namespace not found", Fault.NO_NAMESPACE, "check VAULT_NAMESPACE"),
 )
 
 
@@ -129,27 +127,27 @@ def _worded(refusal: VaultRefusal, what: str, rule: object) -> VaultError:
     status, errors = refusal.status, refusal.errors
     # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
     message = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
-    kind, hint = _OF_STATUS.get(status, (Kind.SERVER, "check the server's log"))
+    kind, hint = _OF_STATUS.get(status, (Fault.SERVER, "check the server's log"))
     for words, special_kind, special_hint in _PHRASES:
         if words in message:
             kind, hint = special_kind, special_hint
-    if kind is Kind.DENIED:
+    if kind is Fault.DENIED:
         # Vault says just "permission denied" of an unknown token; if a known token's ACL policies do not
         # allow the request, the words are those of a list of errors.
         if errors == ["permission denied"] or any("invalid token" in each for each in errors):
             return VaultError(
                 f"{what}: Vault rejected the token: permission denied",
                 hint="log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE",
-                kind=Kind.BAD_TOKEN,
+                kind=Fault.BAD_TOKEN,
             )
         hint = f"an ACL policy of the token must contain: {rule}" if rule else hint
         return VaultError(f"{what}: {message or 'permission denied'}", hint=hint, kind=kind)
     if status == 400 and "did not match the current version" in message:
         hint = "check what is stored now, and try again"
-        return CasMismatch(f"{what}: it has changed in the meantime", hint=hint, kind=Kind.CAS_MISMATCH)
+        return CasMismatch(f"{what}: it has changed in the meantime", hint=hint, kind=Fault.CAS_MISMATCH)
     if refusal.deleted is not None:
         hint = f"`bao kv undelete -versions={refusal.deleted}` brings it back, unless it was destroyed"
-        return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)
+        return VaultError(f"{what}: it was deleted", hint=hint, kind=Fault.DELETED)
     if status == 404 and not errors:
-        return VaultError(f"{what}: it does not exist", hint="check the path", kind=Kind.ABSENT)
+        return VaultError(f"{what}: it does not exist", hint="check the path", kind=Fault.ABSENT)
     return VaultError(f"{what}: {message or f'the server responded with status {status}'}", hint=hint, kind=kind)

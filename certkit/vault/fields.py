@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from certkit.errors import InputError
 from certkit.printable import printable
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def pick(document: object, *names: str, of: type[T], where: object) -> T:
 def unusable(where: object, why: str) -> VaultError:
     """Return the error for a response that Vault would not send."""
     hint = "check VAULT_ADDR and any gateway in front of the server"
-    return VaultError(f"cannot use the response for {where}: {why}", hint=hint, kind=Kind.NOT_VAULT, was_sent=True)
+    return VaultError(f"cannot use the response for {where}: {why}", hint=hint, kind=Fault.NOT_VAULT, was_sent=True)
 
 
 def texts(values: object) -> tuple[str, ...]:

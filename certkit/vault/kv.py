@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from certkit.errors import CertkitError, InputError
-from certkit.vault.errors import Kind, VaultError, asking
+from certkit.vault.errors import Fault, VaultError, asking
 from certkit.vault.fields import VaultPath, checked_path, joined, pick, texts
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Kv:
             with asking(what, place, rule=rule):
                 return request(place.path, mount_point=self.mount, **options)
         except VaultError as error:
-            if error.kind is not Kind.ABSENT:
+            if error.kind is not Fault.ABSENT:
                 raise
             return None
 

@@ -29,7 +29,7 @@ from certkit.net.connecting import Deadline
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.vault import connection
-from certkit.vault.errors import Kind, UncertainWrite, VaultError, VaultRefusal
+from certkit.vault.errors import Fault, UncertainWrite, VaultError, VaultRefusal
 
 if TYPE_CHECKING:
     import ssl
@@ -162,7 +162,7 @@ class Transport:
             if isinstance(outcome, VaultAnswer):
                 is_worth_repeating, pause = outcome.status in _WORTH_REPEATING, outcome.retry_after
             else:
-                is_worth_repeating, pause = outcome.kind is Kind.CONNECTION, 0.0
+                is_worth_repeating, pause = outcome.kind is Fault.CONNECTION, 0.0
             if not is_worth_repeating or (in_doubt and not may_repeat) or attempt == self._settings.max_retries:
                 break
             # Jitter, so that the clients of a cluster that lost its leader do not all come back at once.
@@ -227,7 +227,7 @@ class Transport:
             connected.hang_up()
             refusal = server.through.refusal(answer[0])
             message = f"cannot reach {server.place}: {refusal.message}"
-            raise VaultError(message, hint=refusal.hint, kind=Kind.CONNECTION)
+            raise VaultError(message, hint=refusal.hint, kind=Fault.CONNECTION)
         # Unsolicited data would be taken for the response to the next request.
         if connected.is_connected:
             server.idle.append(connected)
@@ -377,7 +377,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
                 raise VaultError(
                     f"the header {name} would contain characters that are not allowed in headers",
                     hint="log in again",
-                    kind=Kind.BAD_REQUEST,
+                    kind=Fault.BAD_REQUEST,
                 )
         return VaultRequest(method, target, plain, body, revealed)
 
@@ -421,7 +421,7 @@ def _astray(origin: str, why: str) -> VaultError:
     return VaultError(
         f"cannot follow the redirect from {origin}: {why}",
         hint="check VAULT_ADDR, and the server's api_addr",
-        kind=Kind.REDIRECT,
+        kind=Fault.REDIRECT,
     )
 
 
@@ -446,7 +446,7 @@ def _understood(
     if not isinstance(errors, list):
         errors = None
     if _PLAIN_HTTP_TO_HTTPS in body[:200].lower() and errors is None:
-        raise VaultError(f"cannot reach {place}: it requires TLS", hint="set VAULT_ADDR to https://...", kind=Kind.TLS)
+        raise VaultError(f"cannot reach {place}: it requires TLS", hint="set VAULT_ADDR to https://...", kind=Fault.TLS)
     if errors is None and status < 500:
         raise _not_vault(status, place)
     pause = headers.get("retry-after", "")
@@ -470,6 +470,6 @@ def _not_vault(status: int, place: str) -> VaultError:
     return VaultError(
         f"cannot use {place}: its response (status {status}) is not from Vault",
         hint="check VAULT_ADDR and any gateway in front of the server",
-        kind=Kind.NOT_VAULT,
+        kind=Fault.NOT_VAULT,
         was_sent=True,
     )

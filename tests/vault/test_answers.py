@@ -11,7 +11,7 @@ import pytest
 
 from certkit.secret import Secret
 from certkit.vault.client import Vault
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 from certkit.vault.kv import Kv
 from certkit.vault.settings import Login, VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
@@ -72,7 +72,7 @@ def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
         assert caught.value.message == f"cannot reach {server.address}: the response was truncated"
-        assert caught.value.kind is Kind.CONNECTION
+        assert caught.value.kind is Fault.CONNECTION
     assert len(server.asked) == 3
 
 
@@ -99,7 +99,7 @@ def test_what_is_not_http_is_an_error(odd_kv, answer, why):
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
         assert caught.value.message == f"cannot reach {server.address}: {why}"
-        assert caught.value.kind is Kind.NOT_VAULT
+        assert caught.value.kind is Fault.NOT_VAULT
     assert len(server.asked) == 1
 
 
@@ -126,7 +126,7 @@ def test_an_answer_is_bounded_in_size(odd_kv, answer):
         begin = time.monotonic()
         with pytest.raises(VaultError) as caught:
             odd_kv(server, timeout=60).read("x")
-        assert caught.value.kind is Kind.TOO_LARGE
+        assert caught.value.kind is Fault.TOO_LARGE
         assert caught.value.message == f"cannot reach {server.address}: the response is larger than 16,777,216 bytes"
         assert time.monotonic() - begin < 50
 
@@ -152,7 +152,7 @@ def test_what_is_not_vault_is_an_error(odd_kv, answer, message):
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
         assert caught.value.message.startswith(message.format(server.address)[:-5])
-        assert caught.value.kind is Kind.NOT_VAULT
+        assert caught.value.kind is Fault.NOT_VAULT
 
 
 @pytest.mark.parametrize("body", [b"<html>Not Found</html>", b'{"message": "not found"}', b'{"errors": "none"}', b""])
@@ -161,27 +161,27 @@ def test_a_not_found_of_others_is_no_absent_secret(odd_kv, body):
     with odd_server(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        assert caught.value.kind is Kind.NOT_VAULT
+        assert caught.value.kind is Fault.NOT_VAULT
 
 
 @pytest.mark.parametrize(
     ("status", "texts", "kind"),
     [
-        (503, ["Vault is sealed"], Kind.SEALED),
-        (503, ["something else"], Kind.UNAVAILABLE),
-        (502, [], Kind.UNAVAILABLE),
-        (504, [], Kind.UNAVAILABLE),
-        (500, ["local node not active but active cluster node not found"], Kind.UNAVAILABLE),
-        (500, ["boom"], Kind.SERVER),
-        (429, ['request path "x": rate limit quota exceeded'], Kind.RATE_LIMITED),
-        (404, ["namespace not found"], Kind.NO_NAMESPACE),
-        (404, ['no handler for route "secret/data/x". route entry not found.'], Kind.NO_MOUNT),
-        (404, ["something else"], Kind.NOT_FOUND),
-        (403, ["1 error occurred:\n\t* permission denied\n\n"], Kind.DENIED),
-        (403, ["permission denied"], Kind.BAD_TOKEN),
-        (403, ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"], Kind.BAD_TOKEN),
-        (400, ["what?"], Kind.BAD_REQUEST),
-        (418, ["teapot"], Kind.SERVER),
+        (503, ["Vault is sealed"], Fault.SEALED),
+        (503, ["something else"], Fault.UNAVAILABLE),
+        (502, [], Fault.UNAVAILABLE),
+        (504, [], Fault.UNAVAILABLE),
+        (500, ["local node not active but active cluster node not found"], Fault.UNAVAILABLE),
+        (500, ["boom"], Fault.SERVER),
+        (429, ['request path "x": rate limit quota exceeded'], Fault.RATE_LIMITED),
+        (404, ["namespace not found"], Fault.NO_NAMESPACE),
+        (404, ['no handler for route "secret/data/x". route entry not found.'], Fault.NO_MOUNT),
+        (404, ["something else"], Fault.NOT_FOUND),
+        (403, ["1 error occurred:\n\t* permission denied\n\n"], Fault.DENIED),
+        (403, ["permission denied"], Fault.BAD_TOKEN),
+        (403, ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"], Fault.BAD_TOKEN),
+        (400, ["what?"], Fault.BAD_REQUEST),
+        (418, ["teapot"], Fault.SERVER),
     ],
 )
 def test_refusals_are_told_apart(odd_kv, status, texts, kind):
@@ -220,7 +220,7 @@ def test_plain_http_to_a_tls_server_is_recognised(odd_kv):
     with odd_server(then_close(b"HTTP/1.0 400 Bad Request\r\n\r\n" + body)) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        assert (caught.value.kind, caught.value.hint) == (Kind.TLS, "set VAULT_ADDR to https://...")
+        assert (caught.value.kind, caught.value.hint) == (Fault.TLS, "set VAULT_ADDR to https://...")
 
 
 def test_an_answer_may_hold_any_json(odd_kv):

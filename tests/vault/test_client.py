@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.vault.client import Mount, Vault
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 from certkit.vault.settings import Login, VaultSettings
 from tests import pki
 from tests.openbao import development_server
@@ -72,7 +72,7 @@ def test_settings_do_not_bring_hvac():
 def test_without_a_token_nothing_is_asked():
     """The error names the variables to set."""
     error = failure(lambda: Vault.connect(VaultSettings()))
-    assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use Vault at https://127.0.0.1:8200: no token")
+    assert (error.kind, error.message) == (Fault.NO_TOKEN, "cannot use Vault at https://127.0.0.1:8200: no token")
 
 
 def test_a_token_says_what_it_is(connect, openbao):
@@ -89,11 +89,11 @@ def test_a_token_says_what_it_is(connect, openbao):
 def test_an_unknown_token_is_told_from_a_missing_right(connect, openbao):
     """Both are a 403."""
     unknown = failure(lambda: connect(openbao.settings(token=Secret(b"s.unknown-token"))).token())
-    assert unknown.kind is Kind.BAD_TOKEN
+    assert unknown.kind is Fault.BAD_TOKEN
     assert unknown.hint == "log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE"
     weak = openbao.token_for("", no_default_policy=True)
     denied = failure(lambda: connect(openbao.settings(token=Secret(weak.encode()))).token())
-    assert denied.kind is Kind.DENIED
+    assert denied.kind is Fault.DENIED
     assert denied.message == f"cannot look up the token at {openbao.address}: permission denied"
     rule = 'path "auth/token/lookup-self" { capabilities = ["read"] }'
     assert denied.hint == f"an ACL policy of the token must contain: {rule}"
@@ -112,7 +112,7 @@ def test_a_secret_id_for_one_use_is_used_once(connect, openbao, approle):
     assert vault.token().policies == ("default",)
     assert vault.token().policies == ("default",)
     error = failure(lambda: connect(settings))
-    assert error.kind is Kind.LOGIN
+    assert error.kind is Fault.LOGIN
     assert error.message == f"cannot log in to {openbao.address} with approle: invalid role or secret ID"
 
 
@@ -121,7 +121,7 @@ def test_a_login_that_is_not_there_is_told_like_a_wrong_one(connect, openbao):
     login = Login("jwt", "nowhere", {"jwt": Secret(b"a.b.c"), "role": "ci"})
     error = failure(lambda: connect(openbao.settings(token=None, login=login)))
     assert (error.kind, error.message) == (
-        Kind.LOGIN,
+        Fault.LOGIN,
         f"cannot log in to {openbao.address} with jwt: permission denied",
     )
     assert "auth/nowhere" in error.hint
@@ -200,15 +200,15 @@ def test_mounts_are_found_by_any_path_below_them(connect, openbao):
 @pytest.mark.parametrize(
     ("path", "kind", "message"),
     [
-        ("v1/x", Kind.NOT_KV_2, "cannot use vault://v1/x: the mount v1 is KV version 1, not KV version 2"),
+        ("v1/x", Fault.NOT_KV_2, "cannot use vault://v1/x: the mount v1 is KV version 1, not KV version 2"),
         (
             "cubbyhole",
-            Kind.NOT_KV_2,
+            Fault.NOT_KV_2,
             "cannot use vault://cubbyhole: the mount cubbyhole is of type cubbyhole, not KV version 2",
         ),
         (
             "nowhere/x",
-            Kind.NO_MOUNT,
+            Fault.NO_MOUNT,
             "no secrets engine is mounted at nowhere (vault://nowhere/x)",
         ),
     ],
@@ -225,7 +225,7 @@ def test_a_mount_that_we_may_not_see_may_as_well_not_be_there(connect, openbao):
     """Vault does not tell a weak token which."""
     vault = connect(openbao.settings(token=Secret(openbao.token_for("").encode())))
     error = failure(lambda: vault.kv("secret/x"))
-    assert error.kind is Kind.DENIED
+    assert error.kind is Fault.DENIED
     why = "no secrets engine is mounted there, or the token has no rights in it"
     assert error.message == f"cannot use vault://secret/x: {why}"
 
@@ -252,9 +252,9 @@ def test_namespaces_hold_their_own_secrets(connect, openbao):
             assert time.monotonic() < end
             time.sleep(0.1)
     assert ours.kv("kv/a").read("x").data == {"a": "b"}
-    assert failure(lambda: connect(openbao.settings()).kv("kv/a")).kind is Kind.NO_MOUNT
+    assert failure(lambda: connect(openbao.settings()).kv("kv/a")).kind is Fault.NO_MOUNT
     error = failure(lambda: connect(openbao.settings(namespace="nobody")).kv("kv/a"))
-    assert (error.kind, error.hint) == (Kind.NO_NAMESPACE, "check VAULT_NAMESPACE")
+    assert (error.kind, error.hint) == (Fault.NO_NAMESPACE, "check VAULT_NAMESPACE")
 
 
 def test_a_sealed_server_is_told_from_one_that_is_gone(connect, tmp_path):
@@ -264,13 +264,13 @@ def test_a_sealed_server_is_told_from_one_that_is_gone(connect, tmp_path):
         secrets = vault.kv("secret")
         server.api("PUT", "sys/seal")
         error = failure(lambda: secrets.read("x"))
-        assert (error.kind, error.hint) == (Kind.SEALED, "unseal the server: `bao operator unseal`")
+        assert (error.kind, error.hint) == (Fault.SEALED, "unseal the server: `bao operator unseal`")
         assert error.message == "cannot read vault://secret/x: Vault is sealed"
         server.process.kill()
         server.process.wait(20)
         error = failure(lambda: secrets.read("x"))
         assert (error.kind, error.hint) == (
-            Kind.CONNECTION,
+            Fault.CONNECTION,
             "check VAULT_ADDR, and that the server is running",
         )
         assert error.message == f"cannot reach {server.address}: connection refused"

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
+from certkit.vault.errors import CasMismatch, Fault, UncertainWrite, VaultError
 from certkit.vault.kv import Kv
 from tests.odd_http import odd_server, reply, secret
 
@@ -81,10 +81,10 @@ def test_without_a_quorum_nothing_is_said_to_be_written(connect, openbao_cluster
         with pytest.raises(VaultError) as caught:
             secrets.write("x", {"a": "b"})
         assert caught.value.kind in {
-            Kind.UNCERTAIN,
-            Kind.UNAVAILABLE,
-            Kind.CONNECTION,
-            Kind.TIMED_OUT,
+            Fault.UNCERTAIN,
+            Fault.UNAVAILABLE,
+            Fault.CONNECTION,
+            Fault.TIMED_OUT,
         }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from certkit.errors import InputError
 from certkit.secret import Secret
-from certkit.vault.errors import CasMismatch, Kind, VaultError
+from certkit.vault.errors import CasMismatch, Fault, VaultError
 from certkit.vault.fields import VaultPath
 from certkit.vault.kv import Kv
 from tests.odd_http import errors, odd_server, reply, secret
@@ -76,11 +76,11 @@ def test_a_deleted_secret_is_an_error_and_has_metadata(secrets, openbao, prefix)
     secrets.write("x", {"a": "b"})
     openbao.api("DELETE", prefix.replace("secret/", "secret/data/") + "/x")
     error = failure(lambda: secrets.read("x"))
-    assert (error.kind, error.message.endswith("/x: it was deleted")) == (Kind.DELETED, True)
+    assert (error.kind, error.message.endswith("/x: it was deleted")) == (Fault.DELETED, True)
     assert "`bao kv undelete -versions=1`" in error.hint
     metadata = secrets.read_metadata("x")
     assert (metadata.version, metadata.is_deleted) == (1, True)
-    assert failure(lambda: secrets.write("x", {})).kind is Kind.CAS_MISMATCH
+    assert failure(lambda: secrets.write("x", {})).kind is Fault.CAS_MISMATCH
     assert secrets.write("x", {"a": "c"}, cas=1) == 2
 
 
@@ -88,7 +88,7 @@ def test_destroyed_versions_count_as_deleted(secrets, openbao, prefix):
     """Destroyed is not the same as deleted to Vault."""
     secrets.write("x", {"a": "b"})
     openbao.api("POST", prefix.replace("secret/", "secret/destroy/") + "/x", {"versions": [1]})
-    assert failure(lambda: secrets.read("x")).kind is Kind.DELETED
+    assert failure(lambda: secrets.read("x")).kind is Fault.DELETED
     assert secrets.read_metadata("x").is_deleted
 
 
@@ -138,7 +138,7 @@ def test_too_much_custom_metadata_is_refused(secrets):
     """Vault's limit, in Vault's words."""
     secrets.write("x", {"a": "b"})
     error = failure(lambda: secrets.write_metadata("x", {f"name-{number}": "" for number in range(65)}))
-    assert error.kind is Kind.BAD_REQUEST
+    assert error.kind is Fault.BAD_REQUEST
     assert "payload must contain at most 64 keys, provided 65" in error.message
 
 
@@ -197,7 +197,7 @@ def test_keys_and_certificates_can_be_kept_apart(secrets, allowed):
     assert cron.list("wise") == ("certificate", "key")
     assert cron.read_metadata("wise/key").version == 1
     error = failure(lambda: cron.read("wise/key"))
-    assert error.kind is Kind.DENIED
+    assert error.kind is Fault.DENIED
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_token_that_may_only_create_learns_no_more(secrets, allowed):
     """Vault answers "permission denied" where the secret exists, and it stays as it is."""
     creator = allowed(("data", "*", 'capabilities = ["create"]'))
     assert creator.write("x", {"a": "b"}) == 1
-    assert failure(lambda: creator.write("x", {"a": "c"})).kind is Kind.DENIED
+    assert failure(lambda: creator.write("x", {"a": "c"})).kind is Fault.DENIED
     assert secrets.read("x").data == {"a": "b"}
 
 
@@ -253,7 +253,7 @@ def test_many_are_read_in_their_order_and_failures_take_their_places(secrets, al
         assert [path for path, _ in found] == paths
         assert all(answer.version == 1 for _, answer in found[:300])
         denied, missing, bad = (answer for _, answer in found[300:])
-        assert (denied.kind, missing, type(bad)) == (Kind.DENIED, None, InputError)
+        assert (denied.kind, missing, type(bad)) == (Fault.DENIED, None, InputError)
     assert [answer.data["number"] for _, answer in reader.read_many(paths[:300])] == [str(n) for n in range(300)]
 
 
@@ -307,7 +307,7 @@ def test_a_server_that_goes_away_is_not_asked_about_the_rest(odd_vault):
         found = list(secrets.read_many(f"x{number}" for number in range(1000)))
         assert time.monotonic() - begin < 30
     assert len(found) == 1000
-    assert {answer.kind for _, answer in found[-900:]} == {Kind.SEALED}
+    assert {answer.kind for _, answer in found[-900:]} == {Fault.SEALED}
     assert len(server.asked) < 20
 
 
@@ -317,7 +317,7 @@ def test_a_folder_that_cannot_be_listed_does_not_stop_the_walk(secrets, allowed)
         secrets.write(path, {})
     walker = allowed(("metadata", "", 'capabilities = ["list"]'), ("metadata", "b/", 'capabilities = ["list"]'))
     (folder, error), found = walker.walk()
-    assert (folder, error.kind, found) == ("a", Kind.DENIED, ("b/y", None))
+    assert (folder, error.kind, found) == ("a", Fault.DENIED, ("b/y", None))
 
 
 def test_results_do_not_show_what_they_hold(secrets):

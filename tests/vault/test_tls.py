@@ -16,7 +16,7 @@ from certkit.errors import InputError
 from certkit.net.proxy import Proxies
 from certkit.secret import Secret
 from certkit.vault import connection
-from certkit.vault.errors import Kind, UncertainWrite, VaultError
+from certkit.vault.errors import Fault, UncertainWrite, VaultError
 from certkit.vault.kv import Kv
 from certkit.vault.settings import Login, Tls, VaultSettings
 from tests import pki
@@ -66,7 +66,7 @@ def test_a_server_of_an_unknown_ca_is_not_trusted(connect, openbao_tls, tmp_path
     (tmp_path / "other.pem").write_bytes(pki.root().pem)
     tls = {"ca_file": ca_file and str(tmp_path / ca_file)}
     error = failure(lambda: connect(openbao_tls.settings(tls=tls)).token())
-    assert error.kind is Kind.TLS_UNTRUSTED
+    assert error.kind is Fault.TLS_UNTRUSTED
     assert error.message.startswith(f"cannot reach {openbao_tls.address}: its certificate is not trusted: ")
     assert error.hint == "set VAULT_CACERT to the certificate of the server's CA"
 
@@ -81,7 +81,7 @@ def test_another_name_can_be_expected(connect, openbao_tls):
 def test_the_name_must_fit(connect, openbao_tls, name):
     """It must be one of the certificate's; its common name does not count."""
     error = failure(lambda: connect(openbao_tls.settings(tls={"server_name": name})).token())
-    assert error.kind is Kind.TLS_WRONG_NAME
+    assert error.kind is Fault.TLS_WRONG_NAME
     why = f"hostname mismatch, certificate is not valid for '{name}'"
     assert error.message == f"cannot reach {openbao_tls.address}: its certificate is for another name: {why}"
 
@@ -103,7 +103,7 @@ def test_without_a_client_certificate_the_refusal_is_explained(connect, openbao_
     settings = openbao_tls.settings(address=openbao_tls.strict_address)
     error = failure(lambda: connect(settings).token())
     assert error.message.startswith(f"cannot reach {openbao_tls.strict_address}: ")
-    assert error.kind in {Kind.TLS, Kind.CONNECTION}
+    assert error.kind in {Fault.TLS, Fault.CONNECTION}
 
 
 @contextlib.contextmanager
@@ -178,7 +178,7 @@ def test_only_an_alert_about_the_client_says_that_nothing_was_done(alert, was_se
     error = ssl.SSLError(1, alert)
     error.reason = alert
     explained = connection.explained(error, place="https://vault", seconds=1, was_sent=True)
-    assert (explained.was_sent, explained.kind) == (was_sent, Kind.TLS)
+    assert (explained.was_sent, explained.kind) == (was_sent, Fault.TLS)
 
 
 def test_the_login_by_certificate_works(connect, openbao_tls, client_pair):
@@ -192,7 +192,7 @@ def test_the_login_by_certificate_works(connect, openbao_tls, client_pair):
         token = connect(openbao_tls.settings(token=None, login=login, tls=client_pair)).token()
         assert token.display_name == "cert-acme"
     error = failure(lambda: connect(openbao_tls.settings(token=None, login=Login("cert", "cert", {}))))
-    assert error.kind is Kind.LOGIN
+    assert error.kind is Fault.LOGIN
 
 
 def test_a_host_may_end_with_a_dot(connect, openbao_tls, monkeypatch):
@@ -265,7 +265,7 @@ def test_an_expired_server_certificate_is_said_to_be_expired(connect, openbao_tl
     with handshaking_server(certificate, key) as address:
         error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
     assert error.message == f"cannot reach {address}: its certificate has expired"
-    assert error.kind is Kind.TLS
+    assert error.kind is Fault.TLS
 
 
 def test_a_proxy_passes_on_what_it_cannot_read(connect, openbao_tls):

@@ -9,7 +9,7 @@ import pytest
 
 from certkit.net.proxy import Proxies
 from certkit.secret import Secret
-from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
+from certkit.vault.errors import CasMismatch, Fault, UncertainWrite, VaultError
 from certkit.vault.settings import VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
 from tests.vault.conftest import TOKEN
@@ -119,7 +119,7 @@ def test_there_is_no_waiting_for_what_would_come_too_late(odd_kv):
     """A pause beyond the time-out is not begun."""
     with odd_server(errors(429, "quota", Retry_After="600")) as server:
         begin = time.monotonic()
-        assert failure(lambda: odd_kv(server, timeout=60).read("x")).kind is Kind.RATE_LIMITED
+        assert failure(lambda: odd_kv(server, timeout=60).read("x")).kind is Fault.RATE_LIMITED
         assert time.monotonic() - begin < 30
 
 
@@ -138,7 +138,7 @@ def test_a_write_that_finds_itself_is_uncertain(odd_kv, lost):
     with odd_server(lost, mismatch) as server:
         with pytest.raises(UncertainWrite) as caught:
             odd_kv(server).write("x", {"private_key": Secret(b"the-private-key")}, cas=0)
-        assert caught.value.kind is Kind.UNCERTAIN
+        assert caught.value.kind is Fault.UNCERTAIN
         assert caught.value.message.startswith(f"cannot tell whether {server.address}/v1/secret/data/x was written: ")
 
 
@@ -163,7 +163,7 @@ def test_a_write_that_never_reached_anybody_is_not_uncertain(odd_kv):
     with odd_server(WRITTEN) as server:
         secrets = odd_kv(server)
     error = failure(lambda: secrets.write("x", {}, cas=0))
-    assert error.kind is Kind.CONNECTION
+    assert error.kind is Fault.CONNECTION
     assert error.message == f"cannot reach {server.address}: connection refused"
 
 
@@ -216,7 +216,7 @@ def test_a_redirect_that_leads_nowhere_is_an_error(odd_kv, location, why):
         server.replies[0] = reply(307, Location=location.format(own=server.address))
         error = failure(lambda: odd_kv(server).read("x"))
         assert error.message == f"cannot follow the redirect from {server.address}: {why}"
-        assert error.kind is Kind.REDIRECT
+        assert error.kind is Fault.REDIRECT
 
 
 def test_after_a_redirect_to_a_dead_leader_the_first_server_is_asked_again(odd_kv):
@@ -265,7 +265,7 @@ def test_what_a_leader_does_not_allow_was_not_done_by_way_of_a_standby(odd_kv):
     """An ACL policy is the same for both."""
     denied = reply(403, {"errors": ["1 error occurred:\n\t* permission denied"]})
     with odd_server(denied) as leader, odd_server(towards(leader)) as standby:
-        assert failure(lambda: odd_kv(standby).write("x", {}, cas=0)).kind is Kind.DENIED
+        assert failure(lambda: odd_kv(standby).write("x", {}, cas=0)).kind is Fault.DENIED
 
 
 def test_what_follows_a_write_sees_it(odd_kv):
@@ -332,14 +332,14 @@ def test_the_time_out_bounds_the_whole_request(odd_kv, slow):
         begin = time.monotonic()
         error = failure(lambda: odd_kv(server, timeout=0.5).read("x"))
         assert time.monotonic() - begin < 4
-        assert error.kind is Kind.TIMED_OUT
+        assert error.kind is Fault.TIMED_OUT
         assert error.message == f"cannot reach {server.address}: no answer within 0.5 seconds"
 
 
 def test_a_host_without_an_address_is_said_to_be_none(connect):
     """The name is looked up within the time-out."""
     error = failure(lambda: connect(VaultSettings(address="http://no-such.invalid:1", token=Secret(b"x"))).token())
-    assert error.kind in {Kind.HOST_NOT_FOUND, Kind.CONNECTION}  # without any network, it is unknown
+    assert error.kind in {Fault.HOST_NOT_FOUND, Fault.CONNECTION}  # without any network, it is unknown
     assert error.message.startswith("cannot reach http://no-such.invalid:1: ")
 
 
@@ -350,7 +350,7 @@ def test_a_lost_login_is_not_repeated(odd_vault):
     login = Login("approle", "approle", {"role_id": Secret(b"the-role"), "secret_id": Secret(b"the-secret")})
     with odd_server(close) as server:
         error = failure(lambda: odd_vault(server, token=None, login=login))
-    assert error.kind is Kind.LOGIN
+    assert error.kind is Fault.LOGIN
     assert error.hint == "try again; a single-use secret id may have been used up"
     assert len(server.asked) == 1
     assert b"the-secret" in server.asked[0].body

@@ -13,7 +13,7 @@ from certkit.printable import printable
 from certkit.stores.record import Record, State
 from certkit.stores.vault import layout
 from certkit.times import parse_time
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 from certkit.vault.fields import joined
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ _EMPTY = "check the mount and the prefix, and see what is pending: certkit ident
 _INSTALL = "install its certificate again: certkit identity install"
 
 _REASONS = {
-    Kind.DENIED: Reason.PERMISSION_DENIED,
-    Kind.BAD_TOKEN: Reason.PERMISSION_DENIED,
-    Kind.CONNECTION: Reason.CONNECTION_FAILED,
-    Kind.TIMED_OUT: Reason.TIMED_OUT,
-    Kind.HOST_NOT_FOUND: Reason.HOST_NOT_FOUND,
-    Kind.TLS: Reason.TLS_FAILED,
-    Kind.TLS_UNTRUSTED: Reason.TLS_FAILED,
-    Kind.TLS_WRONG_NAME: Reason.TLS_FAILED,
+    Fault.DENIED: Reason.PERMISSION_DENIED,
+    Fault.BAD_TOKEN: Reason.PERMISSION_DENIED,
+    Fault.CONNECTION: Reason.CONNECTION_FAILED,
+    Fault.TIMED_OUT: Reason.TIMED_OUT,
+    Fault.HOST_NOT_FOUND: Reason.HOST_NOT_FOUND,
+    Fault.TLS: Reason.TLS_FAILED,
+    Fault.TLS_UNTRUSTED: Reason.TLS_FAILED,
+    Fault.TLS_WRONG_NAME: Reason.TLS_FAILED,
 }
 
 
@@ -129,7 +129,7 @@ class VaultSource:
 
     def _record(self, name: str, pointer: Stored | CertkitError | None) -> Record | None:
         """Return the record of an identity; None if the token may not read it."""
-        if isinstance(pointer, VaultError) and pointer.kind is Kind.DENIED:
+        if isinstance(pointer, VaultError) and pointer.kind is Fault.DENIED:
             return None
         if isinstance(pointer, CertkitError):
             raise pointer

@@ -16,7 +16,7 @@ from certkit.stores.record import FINGERPRINT
 from certkit.stores.vault import layout, rights
 from certkit.stores.vault.secrets import expected
 from certkit.times import rfc3339
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Fault, VaultError
 from certkit.vault.kv import Metadata, Stored
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SHORT_TTL_SECONDS = 300
 _MOST_SECONDS = 2**35  # a thousand years; a server may say any number
 
 _INSTALL = "install its certificate again"
-_FATAL = {Kind.BAD_TOKEN, Kind.NO_MOUNT, Kind.NOT_KV_2, Kind.NO_NAMESPACE}
+_FATAL = {Fault.BAD_TOKEN, Fault.NO_MOUNT, Fault.NOT_KV_2, Fault.NO_NAMESPACE}
 _RESTORE = "bring it back with `bao kv undelete`, or from a backup"
 
 
@@ -55,7 +55,7 @@ def check(store: VaultStore) -> list[Finding]:
     return found
 
 
-def _kind(error: InputError) -> Kind | None:
+def _kind(error: InputError) -> Fault | None:
     """Return the kind of an error from Vault; None for other errors."""
     return error.kind if isinstance(error, VaultError) else None
 
@@ -63,8 +63,8 @@ def _kind(error: InputError) -> Kind | None:
 def _finding(check: str, error: InputError) -> Finding:
     """Return an error as a finding: unknown if the server cannot be reached, or denies access."""
     kind = _kind(error)
-    is_away = kind is not None and kind.is_about_the_server and kind is not Kind.SEALED
-    cannot_tell = is_away or kind in {Kind.NO_MOUNT, Kind.DENIED, Kind.RATE_LIMITED, Kind.SERVER, Kind.NOT_VAULT}
+    is_away = kind is not None and kind.is_about_the_server and kind is not Fault.SEALED
+    cannot_tell = is_away or kind in {Fault.NO_MOUNT, Fault.DENIED, Fault.RATE_LIMITED, Fault.SERVER, Fault.NOT_VAULT}
     return (unknown if cannot_tell else critical)(check, error.message, error.hint)
 
 
@@ -166,7 +166,7 @@ def _record(store: VaultStore, name: str) -> Record | None:
     try:
         return store.secrets.record(name)[0]
     except VaultError as error:
-        if error.kind is Kind.DENIED:
+        if error.kind is Fault.DENIED:
             return None
         raise
 
@@ -224,7 +224,7 @@ def _certificates(
                 continue
             leaf = objects.certificates(generation.issued.certificate, name=place)[0]
         except InputError as error:
-            if _kind(error) is not Kind.DENIED:
+            if _kind(error) is not Fault.DENIED:
                 yield _finding(check, error)
             continue
         known = record.facts.get(number, {}).get(FINGERPRINT) if record else None

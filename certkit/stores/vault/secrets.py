@@ -17,7 +17,7 @@ from certkit.stores.base import AbsentError, no_generation
 from certkit.stores.record import Event, Record, Settings
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
-from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
+from certkit.vault.errors import CasMismatch, Fault, UncertainWrite, VaultError
 from certkit.vault.fields import joined
 from certkit.vault.kv import Kv
 
@@ -134,7 +134,7 @@ class Secrets:
             try:
                 found = ask(self._assumed)
             except VaultError as error:
-                if error.kind.is_about_the_server or error.kind is Kind.BAD_TOKEN:
+                if error.kind.is_about_the_server or error.kind is Fault.BAD_TOKEN:
                     raise
             if found is not None and (any(found) or self.kv.mount == self._assumed.mount):
                 self._kv = self._assumed
@@ -171,7 +171,7 @@ class Secrets:
             return self._put(path, data, cas=over, is_ours=lambda there: there.data == data)
         except VaultError as error:
             # A token that may only create gets "permission denied" for settings that exist.
-            if over or error.kind is not Kind.DENIED or self.kv.read(path) is None:
+            if over or error.kind is not Fault.DENIED or self.kv.read(path) is None:
                 raise
             return False
 
