@@ -331,8 +331,7 @@ class _Reader:
         elif kind is Kind.PRIVATE_KEY and tlv.looks_like_signed(block.der):
             yield from self._by_content(block.der, Broken(what, "it is not a private key", _DAMAGED_HINT, line))
         elif kind is Kind.PRIVATE_KEY:
-            text = block.text(data) if block.has_headers else None
-            yield self._private_key(block.der, line, text=text, block=block)
+            yield self._private_key(block.der, block, text=block.text(data) if block.has_headers else None)
         elif block.label.startswith(("PKCS", "CMS")):
             if containers.is_pkcs7(block.der):
                 yield from self._pkcs7(block.der, line)
@@ -371,10 +370,8 @@ class _Reader:
         if not found:
             yield broken
 
-    def _private_key(
-        self, der: bytes, line: int | None, *, text: bytes | None = None, block: pem.Block | None = None
-    ) -> Item | Broken:
-        what = Kind.PRIVATE_KEY.words
+    def _private_key(self, der: bytes, block: pem.Block | None, *, text: bytes | None = None) -> Item | Broken:
+        what, line = Kind.PRIVATE_KEY.words, block.line if block is not None else None
         if block is not None and block.label == "OPENSSH PRIVATE KEY":
             return Broken(what, "it is in OpenSSH's own format", _OPENSSH_HINT, line)
         is_encrypted = keys.is_encrypted(der, has_headers=text is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -91,27 +92,21 @@ def rsa_spki(der: bytes, algorithm: bytes = _RSA_ALGORITHM) -> bytes:
 
 def outline(der: bytes) -> Outline | None:
     """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None for other bytes."""
-    try:
-        return _outline(der)
-    except (tlv.DerError, IndexError):
-        return None
-
-
-def _outline(der: bytes) -> Outline | None:
-    nodes = tlv.parts(der, _SEQUENCE)
-    tags = [node[0] for node in nodes]
-    if tags[:3] == [_INTEGER, _SEQUENCE, _OCTET_STRING]:
-        algorithm = Algorithm.parse(der[nodes[1][1] : nodes[1][3]])
-        if algorithm.oid not in {RSA, RSASSA_PSS}:
-            return Outline(algorithm)
-        inner = der[nodes[2][2] : nodes[2][3]]
-        return Outline(algorithm, _rsa(inner, tlv.parts(inner, _SEQUENCE)))
-    if tags[:3] == [_INTEGER, _INTEGER, _INTEGER] and len(tags) >= 9:
-        return Outline(Algorithm.parse(_RSA_ALGORITHM), _rsa(der, nodes))
-    if tags[:2] == [_INTEGER, _OCTET_STRING] and len(tags) > 2 and tags[2] == 0xA0:
-        parameters = der[nodes[2][2] : nodes[2][3]]
-        oid = tlv.encode(0x06, bytes.fromhex("2a8648ce3d0201"))
-        return Outline(Algorithm.parse(tlv.sequence(oid, parameters)))
+    with contextlib.suppress(tlv.DerError, IndexError):
+        nodes = tlv.parts(der, _SEQUENCE)
+        tags = [node[0] for node in nodes]
+        if tags[:3] == [_INTEGER, _SEQUENCE, _OCTET_STRING]:
+            algorithm = Algorithm.parse(der[nodes[1][1] : nodes[1][3]])
+            if algorithm.oid not in {RSA, RSASSA_PSS}:
+                return Outline(algorithm)
+            inner = der[nodes[2][2] : nodes[2][3]]
+            return Outline(algorithm, _rsa(inner, tlv.parts(inner, _SEQUENCE)))
+        if tags[:3] == [_INTEGER, _INTEGER, _INTEGER] and len(tags) >= 9:
+            return Outline(Algorithm.parse(_RSA_ALGORITHM), _rsa(der, nodes))
+        if tags[:2] == [_INTEGER, _OCTET_STRING] and len(tags) > 2 and tags[2] == 0xA0:
+            parameters = der[nodes[2][2] : nodes[2][3]]
+            oid = tlv.encode(0x06, bytes.fromhex("2a8648ce3d0201"))
+            return Outline(Algorithm.parse(tlv.sequence(oid, parameters)))
     return None
 
 
