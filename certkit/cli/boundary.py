@@ -122,7 +122,7 @@ def _internal(error: BaseException) -> InputError:
 
 
 def _report(error: CertkitError, code: int, *, form: str, verbosity: int) -> int:
-    from certkit.report.wrapping import shortened
+    from certkit.report.wrapping import with_short_fingerprints
 
     if verbosity > 1:
         import traceback
@@ -137,7 +137,7 @@ def _report(error: CertkitError, code: int, *, form: str, verbosity: int) -> int
         except OutputError as failed:
             error = failed
     line = f"certkit: error: {sentences(error.message, error.hint)}"
-    _say(line if verbosity else shortened(line))
+    _say(line if verbosity else with_short_fingerprints(line))
     return code
 
 

@@ -33,7 +33,7 @@ def wrapped(text: str, width: int) -> str:
     )
 
 
-def shortened(text: str) -> str:
+def with_short_fingerprints(text: str) -> str:
     """Return text with the fingerprints in it (SHA-256) cut to their first half of a line; JSON has them whole."""
     return _FINGERPRINT.sub(r"\1…", text)
 

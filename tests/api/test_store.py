@@ -129,7 +129,7 @@ def test_settings_change(directory, tmp_path):
         directory.update("acme", ca=other.pem, replace_ca=True)
     assert directory.update("acme", probe="https://api.example/").changed
     assert directory.update("acme", probe="none").changed
-    with pytest.raises(certkit.InputError, match="--replace-ca"):
+    with pytest.raises(certkit.InputError, match="`replace_ca` needs"):
         directory.update("acme", replace_ca=True)
 
 

@@ -46,9 +46,9 @@ class Output(NamedTuple):
 
     def text(self, text: str) -> None:
         """Print the result as text for people, wrapped at the terminal's width."""
-        from certkit.report.wrapping import shortened, wrapped
+        from certkit.report.wrapping import with_short_fingerprints, wrapped
 
-        shown = with_store(text if self.verbose > 0 else shortened(text), self.store)
+        shown = with_store(text if self.verbose > 0 else with_short_fingerprints(text), self.store)
         write_result(wrapped(shown, _columns()))
 
     def stream(self, parts: Iterable[str], *, write: Callable[[str], None] = write_result) -> None:
@@ -120,10 +120,10 @@ class Output(NamedTuple):
 
     def say(self, message: str) -> None:
         """Print a message on standard error, even when quiet."""
-        from certkit.report.wrapping import shortened
+        from certkit.report.wrapping import with_short_fingerprints
 
         shown = with_store(printable(message), self.store)
-        click.echo(f"certkit: {shown if self.verbose > 0 else shortened(shown)}", err=True)
+        click.echo(f"certkit: {shown if self.verbose > 0 else with_short_fingerprints(shown)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
         """Print the findings that are not OK as warnings."""
