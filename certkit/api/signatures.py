@@ -21,7 +21,7 @@ def _is(*kinds: type) -> Callable[[Any], bool]:
 
 
 def _are(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return whether something holds for each value; an iterator, which can be read once only, is not looked into."""
+    """Return a test of each value; an iterator, which can be read once only, is not looked into."""
 
     def test(values: Any) -> bool:
         if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):

@@ -39,7 +39,7 @@ class PolicyFit:
 
     @classmethod
     def of(cls, policy: Policy, findings: Iterable[Finding]) -> PolicyFit:
-        """Return the findings of a policy."""
+        """Return the verdict of a policy with these findings."""
         return cls(policy.name, policy.title, tuple(findings))
 
     @property
@@ -87,7 +87,7 @@ def for_checkers(found: Iterable[Finding]) -> list[Finding]:
 
 
 def subject_of(request: Csr, policy: Policy) -> list[Finding]:
-    """Return whether a CSR's subject follows the rules of a policy."""
+    """Check whether a CSR's subject follows the rules of a policy."""
     listed = request.subject.attributes
     problems = [f"{each.name}: {each.problem or 'not text'}" for each in listed if each.text is None]
     if not listed:
@@ -100,7 +100,7 @@ def subject_of(request: Csr, policy: Policy) -> list[Finding]:
 
 
 def _signature(request: Csr) -> Finding:
-    """Return whether the CSR's signature is that of its own key."""
+    """Check whether the CSR's signature is that of its own key."""
     if request.is_signature_valid is None:
         message = "the signature cannot be verified: the key or the algorithm is not supported"
         return unknown("signature", message, "create a new CSR with certkit csr create")
@@ -111,7 +111,7 @@ def _signature(request: Csr) -> Finding:
 
 
 def _signature_algorithm(request: Csr, policy: Policy) -> Finding:
-    """Return whether the digest is sound, and one that the partner accepts."""
+    """Check whether the digest is sound, and one that the partner accepts."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
     hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
@@ -139,7 +139,7 @@ def _signature_algorithm(request: Csr, policy: Policy) -> Finding:
 
 
 def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
-    """Return whether a policy accepts a public key: its type, its size, its curve, and that it is not weak."""
+    """Check whether a policy accepts a public key: its type, its size, its curve, and that it is not weak."""
     new = "create a new key: certkit key generate"
     if isinstance(key, Unreadable):
         hint = f"use one of: {policy.key.describe()}"
@@ -161,7 +161,7 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
 
 
 def _key_of_csr(request: Csr, policy: Policy) -> Finding:
-    """Return whether a policy accepts a CSR's key; whether a CA accepts PSS-only keys is rarely documented."""
+    """Check whether a policy accepts a CSR's key; whether a CA accepts PSS-only keys is rarely documented."""
     found = key_type(request.key, policy)
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
         message = f"the key is an RSA key for PSS only; policy {policy.name} does not say whether it is accepted"
@@ -170,7 +170,7 @@ def _key_of_csr(request: Csr, policy: Policy) -> Finding:
 
 
 def key_finding(type_name: str, bits: int, rules: KeyRules, *, partner: str) -> Finding:
-    """Return whether the partner accepts keys of that type (spelt as `--type` does) and size."""
+    """Check whether the partner accepts keys of that type (spelt as `--type` does) and size."""
     if rules.accepts(type_name, bits):
         return ok("key-type", type_name)
     is_curve = type_name.startswith("ec-")
@@ -202,7 +202,7 @@ def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
 
 
 def key_match(facts: KeyFacts | None, key: KeyFacts | None, *, what: str) -> Finding:
-    """Return whether a private key and a CSR or certificate belong together: the same public key (SPKI)."""
+    """Check whether a private key and a CSR or certificate belong together: the same public key (SPKI)."""
     if key is None:
         return skipped("key-match", "no private key was given", "add --key KEY")
     if facts is None:

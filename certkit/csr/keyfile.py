@@ -63,7 +63,7 @@ class MadeKey:
 
 
 def key_file_finding(path: Path) -> Finding:
-    """Return whether a private key's file excludes group and others; not checked on Windows.
+    """Check whether a private key's file excludes group and others; not checked on Windows.
 
     Raises:
         InputError: if the file cannot be examined.

@@ -140,7 +140,7 @@ def is_about_certificates(alert: str) -> bool:
 
 
 def rejection(alert: str) -> str:
-    """Return the finding for an alert about the client's certificate."""
+    """Return in words that the server rejected the client certificate, and with which alert."""
     return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
 

@@ -65,7 +65,7 @@ def _expired(scan: Scan) -> Iterator[str]:
 
 
 def _good(scan: Scan, rows: Sequence[Row]) -> Iterator[str]:
-    """Return the number of OK certificates, and the next of them to expire unless another one expires first."""
+    """Yield the number of OK certificates, and the next of them to expire unless another one expires first."""
     number = scan.counts()[Status.OK]
     if number:
         what = counted(number, "certificate") if scan.quiet or not rows else kinds(rows)

@@ -28,7 +28,7 @@ _SHOWN_NAMES = 5
 
 
 def validity(leaf: Certificate, at: datetime) -> Finding:
-    """Return whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
+    """Check whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
     begin, end = leaf.not_before, leaf.not_after
     if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
         why = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
@@ -45,7 +45,7 @@ def validity(leaf: Certificate, at: datetime) -> Finding:
 
 
 def client_name(leaf: Certificate, client_id: str) -> Finding:
-    """Return whether the common name is the client id."""
+    """Check whether the common name is the client id."""
     found = leaf.subject.values("CN")
     if found == (client_id,):
         return ok("name", f"CN is the client id {brief(client_id)}")
@@ -58,7 +58,7 @@ def client_name(leaf: Certificate, client_id: str) -> Finding:
 
 
 def host_name(leaf: Certificate, hostname: str) -> Finding:
-    """Return whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
+    """Check whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
     listed = leaf.subject_alt_name or ()
     if isinstance(leaf.subject_alt_name, Unreadable):
         return _unreadable_names(leaf.subject_alt_name)
@@ -95,7 +95,7 @@ def matches_dns(pattern: str, hostname: str) -> bool:
 
 
 def email_address(leaf: Certificate, address: str) -> Finding:
-    """Return whether an e-mail address is among the alternative names (RFC 8550 section 3): the host in any case."""
+    """Check whether an e-mail address is among the alternative names (RFC 8550 section 3): the host in any case."""
     if isinstance(leaf.subject_alt_name, Unreadable):
         return _unreadable_names(leaf.subject_alt_name)
     listed = [each for each in leaf.subject_alt_name or () if each.kind == "email" and not each.problem]
@@ -111,7 +111,7 @@ def email_address(leaf: Certificate, address: str) -> Finding:
 
 
 def signature_algorithms(path: Sequence[Certificate]) -> Finding:
-    """Return whether every signature below the anchor names one algorithm, with a sound digest."""
+    """Check whether every signature below the anchor names one algorithm, with a sound digest."""
     used = []
     for certificate in path[:-1] if len(path) > 1 else path:
         if names_two_algorithms(certificate):
@@ -133,7 +133,7 @@ def signature_algorithms(path: Sequence[Certificate]) -> Finding:
 
 
 def key_match(leaf: Certificate, key: KeyFacts | None) -> Finding:
-    """Return whether a private key belongs to the certificate."""
+    """Check whether a private key belongs to the certificate."""
     if key is None:
         return _NO_KEY
     facts = _key_facts(leaf)
@@ -143,7 +143,7 @@ def key_match(leaf: Certificate, key: KeyFacts | None) -> Finding:
 
 
 def csr_key_match(leaf: Certificate, request: Csr) -> Finding:
-    """Return whether a certificate was issued for a CSR: the same public key."""
+    """Check whether a certificate was issued for a CSR: the same public key."""
     mine, theirs = _key_facts(leaf), request.spki_sha256
     if mine is None or isinstance(request.key, Unreadable):
         return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _CSR_HINT)
@@ -157,7 +157,7 @@ def csr_key_match(leaf: Certificate, request: Csr) -> Finding:
 
 
 def csr_organization(leaf: Certificate, request: Csr) -> Finding:
-    """Return whether a certificate has the organization of its CSR."""
+    """Check whether a certificate has the organization of its CSR."""
     kept = leaf.subject.values("O")
     asked = request.subject.values("O")
     if kept == asked:

@@ -63,7 +63,7 @@ def judge(leaf: Certificate, listed: Sequence[Certificate], policy: Policy, purp
 
 
 def findings(file: Sequence[Certificate], policy: Policy) -> list[Finding]:
-    """Return whether a certificate, the first of its file, has the key and follows the rules of a policy."""
+    """Check whether a certificate, the first of its file, has the key and follows the rules of a policy."""
     leaf = file[0]
     key = leaf.key
     if isinstance(key, Unreadable):

@@ -27,7 +27,7 @@ def allows(usage: Container[str], purpose: str) -> bool:
 
 
 def judge(path: Sequence[Certificate], wanted: str) -> Finding:
-    """Return whether the certificate, and each CA below the anchor, may be used for a purpose.
+    """Check whether the certificate, and each CA below the anchor, may be used for a purpose.
 
     Extended key usage may be absent. Key usage, where present, must allow what TLS does with the key: a client signs
     (RFC 8446 section 4.4.3), a server may also decrypt or agree on a key (RFC 5246 section 7.4.2).

@@ -40,7 +40,7 @@ def by_lists(
     whole_chain: bool = True,
     strict: bool = False,
 ) -> Finding:
-    """Return whether the certificates of a path below its anchor, or the leaf only, are revoked by lists at a moment.
+    """Check whether the certificates of a path below its anchor, or the leaf only, are revoked by lists at a moment.
 
     `others` may hold the certificates that signed the lists. Revoked outweighs undetermined across the chain. With
     `strict`, lists must follow RFC 5280 section 5 to the letter.

@@ -20,7 +20,7 @@ _CHECK = "signature"
 
 
 def verify(body: bytes, signature: str, key: bytes, *, name: str = "the key") -> Finding:
-    """Return whether the header's value is a signature of the exact bytes of a body; messages call the key `name`.
+    """Check whether the header's value is a signature of the exact bytes of a body; messages call the key `name`.
 
     Raises:
         InputError: if the key is not an RSA public key.

@@ -67,7 +67,7 @@ def access(
     client: Credentials | None = None,
     stdin: Callable[[], Iterable[bytes]] = tuple,
 ) -> Iterator[SourceAccess]:
-    """Return the means to open sources: the store at a URI and Vault are opened on first use."""
+    """Yield the means to open sources: the store at a URI and Vault are opened on first use."""
     with contextlib.ExitStack() as stack:
         yield SourceAccess(
             passphrase=passphrase,

@@ -71,7 +71,7 @@ def access_of(record: Record) -> Access:
 
 @contextlib.contextmanager
 def generation(folder: Folder, number: str) -> Iterator[Folder]:
-    """Return the directory of a generation.
+    """Open the directory of a generation.
 
     Raises:
         AbsentError: if there is no generation of that number.

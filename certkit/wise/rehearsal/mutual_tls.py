@@ -77,7 +77,7 @@ class TlsStream(io.RawIOBase):
 
 @contextlib.contextmanager
 def accepted(rehearsal: WiseRehearsal, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
-    """Return a TLS connection whose client has presented a valid certificate.
+    """Yield a TLS connection whose client has presented a valid certificate.
 
     `timeout` is in seconds, for each read or write.
 
