@@ -75,14 +75,13 @@ class Opener:
         Raises:
             InputError: if the URI names no store, or Vault cannot be reached.
         """
-        host = self.host
-        if uri is None:
-            uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
+        host, uri = self.host, self.chosen(uri)
         self.explain(f"store {uri}")
+        require_uri(uri)
         if uri.startswith(FILE):
             with self._file_store(uri, passphrase, host.trust) as store:
                 yield store
-        elif uri.startswith(VAULT):
+        else:
             mount, prefix = vault_place(uri)
             with self.connect() as vault:
                 from certkit.stores.vault.store import VaultStore
@@ -90,16 +89,16 @@ class Opener:
                 yield VaultStore(
                     vault, mount, prefix, clock=self.clock, journal=self._journal(), allowed_hosts=host.hosts
                 )
-        else:
-            import shlex
 
-            is_path = "/" in uri and "://" not in uri
-            hint = (
-                f"for a directory give {shlex.quote(FILE + uri)}"
-                if is_path
-                else "give file:DIR or vault://MOUNT/PREFIX"
-            )
-            raise InputError(f"not a store: {uri or '(empty)'}", hint=hint)
+    def chosen(self, uri: str | None) -> str:
+        """Return the URI, or without one that of CERTKIT_STORE or of the user's default store.
+
+        Raises:
+            InputError: if the host configuration cannot be understood, or this user has no default store.
+        """
+        if uri is not None:
+            return uri
+        return self.environment.get("CERTKIT_STORE") or self.host.store or f"{FILE}{_default_directory()}"
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Vault]:
@@ -124,18 +123,11 @@ class Opener:
         from certkit.stores.file.store import FileStore
         from certkit.stores.sealing import PassphraseWrapping, TransitWrapping
 
-        directory, is_sealed, transit = uri.removeprefix(FILE).partition(_TRANSIT)
-        mount, _, key = transit.rpartition("/")
-        if not directory:
-            raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
-        # A misspelt setting, or one without a value, must not leave keys unsealed.
-        if _SETTING.search(directory):
-            raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
-        if is_sealed and not (mount and key):
-            raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
+        directory, transit = _file_place(uri)
         with contextlib.ExitStack() as held:
             wrapping: Wrapping | None = None
-            if is_sealed:
+            if transit is not None:
+                mount, key = transit
                 wrapping = TransitWrapping(held.enter_context(self.connect()), key, mount)
             elif passphrase is not None:
                 wrapping = PassphraseWrapping(passphrase)
@@ -184,6 +176,42 @@ def _home() -> Path:
         return Path("/nonexistent")
 
 
+def require_uri(uri: str) -> None:
+    """Refuse text that is not the URI of a store.
+
+    Raises:
+        InputError: if it has another form.
+    """
+    if uri.startswith(FILE):
+        _file_place(uri)
+    elif uri.startswith(VAULT):
+        vault_place(uri)
+    else:
+        import shlex
+
+        is_path = "/" in uri and "://" not in uri
+        hint = f"for a directory give {shlex.quote(FILE + uri)}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"
+        raise InputError(f"not a store: {uri or '(empty)'}", hint=hint)
+
+
+def _file_place(uri: str) -> tuple[str, tuple[str, str] | None]:
+    """Return the directory of `file:DIR`, and the mount and key of `?transit=MOUNT/KEY` after it.
+
+    Raises:
+        InputError: if the URI has another form.
+    """
+    directory, is_sealed, transit = uri.removeprefix(FILE).partition(_TRANSIT)
+    mount, _, key = transit.rpartition("/")
+    if not directory:
+        raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
+    # A misspelt setting, or one without a value, must not leave keys unsealed.
+    if _SETTING.search(directory):
+        raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
+    if is_sealed and not (mount and key):
+        raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
+    return directory, (mount, key) if is_sealed else None
+
+
 def vault_place(uri: str) -> tuple[str, str]:
     """Return the mount and the prefix of `vault://MOUNT/PREFIX`.
 
@@ -204,5 +232,5 @@ def _default_directory() -> Path:
     try:
         return platformdirs.user_data_path("certkit") / "identities"
     except (RuntimeError, KeyError) as error:
-        hint = "name the store: --store file:DIR, or CERTKIT_STORE"
+        hint = "name the store with --store, or set CERTKIT_STORE"
         raise InputError("no default store: this user has no home directory", hint=hint) from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tf.iface import DataSource, Provider, Resource
 
+from certkit.stores.opening import require_uri
 from certkit.terraform.provider import mirror
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.certificate import CertificateResource
@@ -54,12 +55,16 @@ class CertkitProvider(Host, Provider):
         return mirror.SOURCE
 
     def validate_config(self, diags: Diagnostics, config: Config) -> None:
-        """Accept every configuration: the store is opened on first use."""
+        """Refuse what is not the URI of a store; the store is opened on first use."""
+        with Boundary(diags):
+            if isinstance(config["store"], str):
+                require_uri(config["store"])
 
     def configure_provider(self, diags: Diagnostics, config: Config) -> None:
-        """Read the provider's block."""
-        with Boundary(diags):
+        """Read the provider's block, and refuse a URI of the environment that is not that of a store."""
+        with Boundary(diags) as boundary:
             self.configuration = config
+            self.require_store(boundary)
 
     def get_data_sources(self) -> list[type[DataSource]]:
         """The data sources."""

@@ -14,6 +14,7 @@ from certkit.api.machine import Machine
 from certkit.errors import InputError
 from certkit.policy import catalogue
 from certkit.secret import MAX_PASSPHRASE_BYTES
+from certkit.stores.opening import require_uri
 from certkit.terraform.provider.boundary import Boundary
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class Host:
             InputError: if it cannot be reached, or its URI is not known yet.
         """
         return self._opener(boundary).open(**self._known())
+
+    def require_store(self, boundary: Boundary) -> None:
+        """Refuse a URI that is known and not that of a store.
+
+        Raises:
+            InputError: if it has another form.
+        """
+        if self.configuration["store"] is not Unknown:
+            require_uri(self._opener(boundary).chosen(self.configuration["store"]))
 
     def machine(self, boundary: Boundary) -> Machine:
         """Return the issuers, deploy hooks and probes of this machine."""

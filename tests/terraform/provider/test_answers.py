@@ -150,15 +150,42 @@ def test_mistakes_are_told_before_anything_is_done(file, workspaces, partner):
     assert not file.store.root.exists()
 
 
-@pytest.mark.parametrize("uri", ["nowhere", "vault://secret/x"])
-def test_a_store_that_cannot_be_used(file, workspaces, partner, uri):
+STORES = {
+    '"nowhere"': ("validate", "not a store: nowhere"),
+    '"file:ids?transit=x"': ("validate", "not a store: file:ids?transit=x"),
+    '"vault://"': ("validate", "vault:// does not name a mount"),
+    "null": ("plan", "not a store: somewhere"),
+    "terraform_data.known_later.output": ("apply", "not a store: nowhere"),
+}
+
+
+@pytest.mark.parametrize("uri", STORES)
+def test_a_store_that_is_none(file, workspaces, uri):
+    """Terraform says so as soon as it knows the value, and nothing is made."""
+    work, (command, reason) = workspaces(file), STORES[uri]
+    later = 'resource "terraform_data" "known_later" {\n input = "nowhere"\n}\n'
+    block = identity().replace('file("ca.pem")', "null")
+    work.write(f'provider "certkit" {{\n store = {uri}\n}}\n' + later + block)
+    work.variables = {"CERTKIT_STORE": "somewhere"}
+    for each in ("validate", "plan"):
+        ran = work.run(each)
+        assert ran.code == (1 if each == command else 0)
+        if ran.code == 1:
+            break
+    else:
+        ran = work.run("apply", "-auto-approve")
+    assert reason in ran.said
+    assert 'in provider "certkit"' in ran.said
+
+
+def test_a_store_that_cannot_be_reached(file, workspaces, partner):
     """The error says what is wrong with it."""
     work = workspaces(file)
     (work.folder / "ca.pem").write_bytes(partner.ca.pem)
-    work.write(f'provider "certkit" {{\n store = "{uri}"\n}}\n' + identity())
+    work.write('provider "certkit" {\n store = "vault://secret/x"\n}\n' + identity())
     token = "hvs.no-token-of-anybody"
     work.variables = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": token, "VAULT_MAX_RETRIES": "0"}
     ran = work.run("apply", "-auto-approve")
     assert ran.code == 1
-    assert {"nowhere": "not a store: nowhere", "vault://secret/x": "http://127.0.0.1:1"}[uri] in ran.said
+    assert "http://127.0.0.1:1" in ran.said
     assert work.holds([token.encode()]) == set()
