@@ -38,6 +38,18 @@ _CHANGEABLE = {"trust_bundle", "client_id", "issuer", "probe", "deploy_hook", "g
 _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 
 
+class DifferentError(InputError):
+    """An identity exists already, with another value of the field `setting`."""
+
+    def __init__(self, name: str, setting: str) -> None:
+        spelt = _SPELT.get(setting, setting).replace("_", "-")
+        hint = "leave the option out, or choose another name"
+        if setting in _CHANGEABLE:
+            hint = f"leave the option out, or change the setting: certkit identity update {name} --{spelt} …"
+        super().__init__(f"{name}: already exists with a different --{spelt}", hint=hint)
+        self.setting = setting
+
+
 def enroll(
     store: Store,
     name: str,
@@ -118,7 +130,7 @@ def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity 
         if not record.settings.is_blank:
             return record
         if record.settings.policy != settings.policy:
-            raise _differs(name, "policy")
+            raise DifferentError(name, "policy")
         return replace(record, settings=record.settings.completed(settings))
 
     return store.change(known, complete)
@@ -226,7 +238,7 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
         if value != then[option] and (value != left_out[option] or option == "policy"):
             if option == "trust_bundle" and has_same_cas(known.trust_bundle, wanted.trust_bundle):
                 continue
-            raise _differs(name, option)
+            raise DifferentError(name, option)
 
 
 def has_same_cas(one: str | None, other: str | None) -> bool:
@@ -241,14 +253,6 @@ def has_same_cas(one: str | None, other: str | None) -> bool:
         return False
     first, second = ([each for each in found if is_anchor(each)] for found in both)
     return bool(first) and first == second
-
-
-def _differs(name: str, option: str) -> InputError:
-    spelt = _SPELT.get(option, option).replace("_", "-")
-    hint = "leave the option out, or choose another name"
-    if option in _CHANGEABLE:
-        hint = f"leave the option out, or change the setting: certkit identity update {name} --{spelt} …"
-    return InputError(f"{name}: already exists with a different --{spelt}", hint=hint)
 
 
 def _options(settings: Settings) -> dict[str, object]:

@@ -32,8 +32,6 @@ _DESCRIPTION = (
     " certificate, the facts about it are those of `certkit_certificate`."
 )
 
-_SUBMIT = "submit it, and give its certificate to certkit_certificate or certkit identity install"
-
 
 class IdentityResource(OfProvider, Resource):
     """An identity in the store of the provider."""
@@ -95,12 +93,21 @@ class IdentityResource(OfProvider, Resource):
                 except StoreError as error:  # then the CAs that come with the certificate could not be kept
                     error.hint = "give the CAs of the issuer from the beginning: `ca`"
                     raise
-            done = enroll.enroll(store, name, wanted, policy, now=now)
+            try:
+                done = enroll.enroll(store, name, wanted, policy, now=now)
+            except enroll.DifferentError as error:
+                error.hint = "leave the argument out, or choose another name"
+                if error.setting in settings.CHANGEABLE.values():
+                    error.hint = (
+                        "leave the argument out, or import the identity, so that the next apply changes the setting:"
+                        f" terraform import certkit_identity.LABEL {name}"
+                    )
+                raise
             if done.identity.record.settings.trust_bundle is None and is_manual:
                 try:
                     store.require_settings_right(name)
                 except StoreError as error:
-                    hint = f"have an operator add them: certkit identity update {name} --ca FILE"
+                    hint = "set `ca`, and apply with an operator's token"
                     boundary.warn(f"{name}: `ca` names no CAs to trust, and {error.message}", hint)
             machine = self.provider.machine(boundary)
             with machine.issuing(store, done.identity) as issuer:
@@ -131,7 +138,7 @@ class IdentityResource(OfProvider, Resource):
             elif ctx.changed_fields & {*settings.CHANGEABLE}:
                 with self.provider.store(boundary) as store:
                     store.require_settings_right(current["name"])
-            is_manual = IssuerSpec.parse(planned["issuer"]).is_manual
+            is_manual = planned["issuer"] is not Unknown and IssuerSpec.parse(planned["issuer"]).is_manual
             if "issuer" in ctx.changed_fields:
                 planned = planned | dict.fromkeys(facts.NAMES, Unknown)
             if current["hook_owed"]:
@@ -141,7 +148,11 @@ class IdentityResource(OfProvider, Resource):
                 planned = planned | dict.fromkeys(("hook_owed", "next"), Unknown)
             reason = _reason(current, planned, is_manual=is_manual)
             if reason:
-                boundary.warn(f"{planned['name']}: {reason}", _SUBMIT if is_manual else "")
+                name = planned["name"]
+                hint = (
+                    f"submit it, and give its certificate to certkit_certificate, or: certkit identity install {name}"
+                )
+                boundary.warn(f"{name}: {reason}", f"{hint} CERT" if is_manual else "")
                 planned = planned | dict.fromkeys(_renewed(current, is_manual=is_manual), Unknown)
         return planned
 
@@ -286,7 +297,7 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
         InputError: if an argument differs.
     """
     fixed = [name for name in settings.NAMES if name not in settings.CHANGEABLE]
-    other = [name for name in fixed if name in changed and planned[name] is not Unknown]
+    other = [name for name in fixed if name in changed and not settings.is_unknown(planned[name])]
     if other and not current["destroy_keys"] and "name" not in changed:
         name = current["name"]
         raise InputError(

@@ -19,14 +19,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import tf.utils
 from tf.gen import grpc_controller_pb2, grpc_controller_pb2_grpc, grpc_stdio_pb2_grpc, tfplugin_pb2, tfplugin_pb2_grpc
 from tf.provider import ProviderServicer
+from tf.types import Unknown
 from tf.utils import Diagnostics, read_dynamic_value, to_dynamic_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tf.iface import Provider
+
+# Terraform also sends what it knows of an unknown value, such as its prefix, and `tf` would take that for a value.
+tf.utils._msgpack_ext_hook = lambda *_: Unknown  # noqa: SLF001
 
 # What Terraform sets, and a person who starts the program by hand does not.
 MAGIC = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2")

@@ -96,7 +96,12 @@ CHANGEABLE = {each.name: _FIELDS.get(each.name, each.name) for each in ARGUMENTS
 
 def is_known(arguments: Mapping[str, Any]) -> bool:
     """Return whether every argument is known already, and not only after another resource is created."""
-    return all(arguments[name] is not Unknown or name == "key_type" for name in NAMES)
+    return all(name == "key_type" or not is_unknown(arguments[name]) for name in NAMES)
+
+
+def is_unknown(value: Any) -> bool:
+    """Return whether a value, or one of a list, is known only after another resource is created."""
+    return value is Unknown or (isinstance(value, list) and Unknown in value)
 
 
 def settings_of(arguments: Mapping[str, Any]) -> Settings:

@@ -42,6 +42,11 @@ def enrolled(place, partner, name="acme"):
     enroll.enroll(place.store, name, settings, load("wise-sandbox"), now=datetime.now(UTC))
 
 
+def store_setting(place, **settings):
+    """Change settings without Terraform."""
+    place.store.change("acme", lambda record: replace(record, settings=replace(record.settings, **settings)))
+
+
 def active(place, name="acme"):
     """The generation that an identity has in use."""
     return place.store.load(name).record.active
@@ -67,6 +72,54 @@ def test_what_is_there_is_imported(place, begin, partner):
     assert work.state("certkit_certificate.acme")["state"] == "active"
     assert work.plan().code == 0
     assert work.holds(place.secrets) == set()
+
+
+def test_what_is_there_with_other_settings(file, begin, partner):
+    """The error says how Terraform can change them, or that another identity is needed."""
+    enrolled(file, partner)
+    work = begin(file, identity(more='client_id = "acme"'))
+    store_setting(file, client_id="before")
+    refused = work.run("apply", "-auto-approve").said
+    assert "acme: already exists with a different `client_id`" in refused
+    assert "import the identity, so that the next apply changes the setting" in refused
+    assert "terraform import certkit_identity.LABEL acme " in refused
+    assert work.run("import", "certkit_identity.acme", "acme").code == 0
+    work.apply()
+    assert file.store.load("acme").record.settings.client_id == "acme"
+    assert numbers(file) == ["0001"]
+    other = begin(file, identity().replace("GB", "DE")).run("apply", "-auto-approve").said
+    assert "Leave the argument out, or choose another name." in other
+
+
+LATER = """resource "terraform_data" "later" {
+  input = "wise"
+}
+"""
+
+
+def test_values_known_after_another_resource_is_made(file, begin, tmp_path):
+    """Alone, with a known prefix, and in a list: when an identity is made, and when it changes."""
+    of_store = f'provider "certkit" {{\n store = "file:{tmp_path}/${{terraform_data.later.output}}"\n}}\n'
+    work = begin(file, "")
+    work.write(of_store + LATER + identity(more='units = ["A", "a ${terraform_data.later.output}"]'))
+    (work.folder / "hook").symlink_to("/bin/true")
+    work.apply_in_two_steps()
+    assert work.plan().code == 0
+    assert work.state("certkit_identity.acme")["units"] == ["A", "a wise"]
+
+    more = """
+    units       = ["A", "a wise"]
+    issuer      = "command:/bin/${terraform_data.later.output}"
+    probe       = "https://${terraform_data.later.output}.example/"
+    deploy_hook = "${path.module}/${terraform_data.later.output}"
+    """
+    store = f'provider "certkit" {{\n store = "file:{tmp_path}/wise"\n}}\n'
+    work.write(store + LATER.replace("wise", "true") + identity(more=more))
+    planned = work.plan()
+    assert (planned.code, "internal error" in planned.said) == (2, False)
+    work.write(store + LATER.replace("wise", "b") + identity(more='units = ["A", "a ${terraform_data.later.output}"]'))
+    planned = work.plan()
+    assert (planned.code, "must be replaced" in planned.said) == (2, True)
 
 
 def test_an_issuer_that_answers_at_once(file, begin, partner):
