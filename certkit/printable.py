@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # A command to paste, or an option outside one, with the placeholder of its value.
 _OPTION = re.compile(
     r"certkit(?: '[^']*'| [^\s;,'`]+)+|(?<![\w-])--([a-z][a-z0-9-]*)(?: (?:FILE|KEY|CERT|ID|URI|NAME|DIR)\b(?!=))?"
 )
+_ALTERNATIVE = re.compile(r"(?:, or |; )(?:(?!, or |; ).)*")
 
 # What people are shown of one message or name, which may be megabytes long.
 MAX_CHARACTERS = 2000
@@ -62,11 +63,22 @@ def with_arguments(text: str, names: Mapping[str, str]) -> str:
 
     `names` are those of arguments that differ from their options.
     """
+    return with_options(text, lambda option: f"`{names.get(option, option.replace('-', '_'))}`")
 
-    def argument(found: re.Match[str]) -> str:
-        return f"`{names.get(found[1], found[1].replace('-', '_'))}`" if found[1] else found[0]
 
-    return _OPTION.sub(argument, text)
+def with_options(text: str, name: Callable[[str], str]) -> str:
+    """Return a text in which options, but not those of commands to paste, have the names that a function returns."""
+    return _OPTION.sub(lambda found: name(found[1]) if found[1] else found[0], text)
+
+
+def without_options(hint: str, is_foreign: Callable[[str], bool]) -> str:
+    """Return a hint without the alternatives that need an option that the reader does not have."""
+
+    def kept(found: re.Match[str]) -> str:
+        options = (each[1] for each in _OPTION.finditer(found[0]) if each[1])
+        return "" if any(map(is_foreign, options)) else found[0]
+
+    return _ALTERNATIVE.sub(kept, hint)
 
 
 def decimal(number: int) -> str:

@@ -15,13 +15,14 @@ from certkit.api import arguments
 from certkit.api.handle import opener
 from certkit.api.signatures import public
 from certkit.durations import Duration
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.sources.base import Failure, ReportedFacts, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
-from certkit.printable import is_utf8, printable
+from certkit.printable import is_utf8, printable, with_options, without_options
+from certkit.report.hints import with_store
 from certkit.stores.base import AbsentError
 from certkit.stores.record import require_name
 from certkit.times import rfc3339
@@ -29,7 +30,7 @@ from certkit.x509 import describe, names
 from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from certkit.api.arguments import Passphrase
@@ -50,6 +51,7 @@ _FIELDS = (
 NOTHING = dict.fromkeys(_FIELDS.split(), "") | {"deploy_hook": "none"}
 
 _HINT = 'give {"identity": NAME} with or without "store", or {"source": SOURCE}'
+_OF_THE_COMMAND = {"passphrase-file"}
 _URGENCY = [Status.CRITICAL, Status.WARNING, Status.OK]
 
 
@@ -94,7 +96,7 @@ def answered(
     from certkit.files import reading
 
     asked = Query.parse(query)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, _hints_about(asked):
         if asked.identity is not None:
             store = stack.enter_context(opening.open(asked.store, passphrase=secret))
             answer = about_identity(asked, store, name=asked.identity, policy_of=policy_of, now=now)
@@ -109,6 +111,19 @@ def answered(
             hint = "use a directory whose name is UTF-8"
             raise InputError(f"{key} is not UTF-8: {printable(value)}", hint=hint)
     return answer
+
+
+@contextlib.contextmanager
+def _hints_about(query: Query) -> Iterator[None]:
+    """Have the hints of errors name the keys of the query, and its store."""
+    try:
+        yield
+    except CertkitError as error:
+        keys = {each.name for each in fields(Query)}
+        hint = without_options(error.hint, lambda option: option not in {*keys, *_OF_THE_COMMAND})
+        hint = with_options(hint, lambda option: f'"{option}"' if option in keys else f"--{option}")
+        error.hint = with_store(hint, query.store)
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,7 @@ def test_a_runner_without_a_name(situation, root):
     give(situation.folder)
     live(situation, root)
     lost = situation("identity", "list")
-    assert (lost.code, "Name the store: --store file:DIR, or CERTKIT_STORE" in lost.err) == (3, True)
+    assert (lost.code, "Name the store with --store, or set CERTKIT_STORE" in lost.err) == (3, True)
 
 
 def test_a_workspace_of_another_uid(situation):

@@ -8,6 +8,8 @@ import pty
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certkit.identity import activate, install
 from certkit.identity.enroll import enroll
@@ -89,7 +91,7 @@ def test_any_user_may_ask_without_a_home(tmp_path, query):
         assert ran.returncode == 3
         assert ran.stderr == (
             "certkit: error: no default store: this user has no home directory."
-            " Name the store: --store file:DIR, or CERTKIT_STORE\n"
+            ' Name the store with "store", or set CERTKIT_STORE\n'
         )
 
 
@@ -193,6 +195,32 @@ def test_a_bad_query_is_one_line_and_nothing_on_standard_output(certkit, root, n
     assert reason in ran.err
     assert ran.err.startswith("certkit: error: ")
     assert ran.err.count("\n") == 1
+
+
+HINTS = {
+    "thresholds": ({"source": "acme.pem", "warn": "1d", "critical": "2d"}, 'Set "warn" to at least "critical"'),
+    "the store": (
+        {"source": "identity:other", "store": "file:identities"},
+        "certkit identity list --store file:identities",
+    ),
+    "the passphrase": ({"source": "acme.p12"}, "Give its passphrase with --passphrase-file"),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_hints_are_about_the_query(certkit, root, name):
+    """They name its keys, and the one option of the command; commands to paste name its store."""
+    in_use(certkit.folder, root)
+    pair = issued(root, days=20)
+    pair.write(certkit.folder, "acme")
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    (certkit.folder / "acme.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(None, pair.key, pair.certificate, None, encryption)
+    )
+    query, hint = HINTS[name]
+    ran = certkit("terraform", "query", stdin=json.dumps(query).encode())
+    assert ran.code == 3
+    assert ran.err.rstrip().endswith(hint)
 
 
 def test_at_a_terminal_nobody_waits(tmp_path):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Self
 
 from certkit.errors import CertkitError
-from certkit.printable import printable, with_arguments
+from certkit.printable import printable, with_arguments, without_options
 from certkit.report.hints import with_store
 
 if TYPE_CHECKING:
@@ -21,8 +22,21 @@ if TYPE_CHECKING:
 # are silenced, concerns the whole process.
 _ONE_AT_A_TIME = threading.RLock()
 
-# Arguments of the configuration that differ on the command line; an intermediate belongs below the certificate.
-_ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type", "untrusted": "certificate"}
+# Names that differ on the command line; an intermediate belongs below the certificate.
+_ARGUMENTS = {
+    "state": "province",
+    "unit": "units",
+    "type": "key_type",
+    "untrusted": "certificate",
+    "cert": "certificate",
+    "config": "CERTKIT_CONFIG",
+}
+# Options that are no argument of anything.
+_FOREIGN = {"crl", "force", "max-depth", "no-chain", "pin", "strict", "timeout"}
+# Terraform would change a setting back.
+_UPDATE = re.compile(r"certkit identity update \S+ --([a-z-]+) [^\s;,)]+")
+# A full stop after a command would be pasted with it.
+_ENDS_WITH_COMMAND = re.compile(r"(?:certkit|terraform)(?: '[^']*'| [^\s;,'`]+)+$")
 
 
 class Boundary:
@@ -57,7 +71,8 @@ class Boundary:
         self.diagnostics.add_warning(_spelt(summary), self._advice(detail))
 
     def _advice(self, hint: str) -> str:
-        return _spelt(_sentence(with_store(hint, self.store)))
+        own = without_options(_UPDATE.sub(r"set --\1", hint), _FOREIGN.__contains__)
+        return _spelt(_sentence(with_store(own, self.store)))
 
     def warn_of(self, name: str, findings: Iterable[Finding]) -> None:
         """Report the findings about an identity that are not good."""
@@ -72,4 +87,5 @@ def _spelt(text: str) -> str:
 
 def _sentence(hint: str) -> str:
     first = hint[:1] if hint.startswith("certkit ") else hint[:1].upper()
-    return f"{first}{hint[1:]}." if hint else ""
+    end = "." if hint and not _ENDS_WITH_COMMAND.search(hint) else ""
+    return f"{first}{hint[1:]}{end}"

@@ -21,6 +21,13 @@ from certkit.terraform.provider.services import Host
             "Run: certkit identity renew acme --force; or give `ca`.",
         ),
         (
+            "check the host and the port, or allow more time with --timeout; if X is an intermediate, add it to --cert",
+            "Check the host and the port; if X is an intermediate, add it to `certificate`.",
+        ),
+        ("set HOME, or name a file with --config", "Set HOME, or name a file with `CERTKIT_CONFIG`."),
+        ("a new CA: certkit identity update acme --ca FILE", "A new CA: set `ca`."),
+        ("to install it: certkit identity install acme CERT", "To install it: certkit identity install acme CERT"),
+        (
             "certkit identity show 'a b' --store 'file:x y', with --ca",
             "certkit identity show 'a b' --store 'file:x y', with `ca`.",
         ),
@@ -46,5 +53,5 @@ def test_commands_name_the_store_of_the_provider():
         raise InputError("wrong", hint="list the identities: certkit identity list")
     assert [each.detail for each in diagnostics.to_pb()] == [
         "To remove it: certkit identity remove acme --store 'file:my store', or destroy_keys = true.",
-        "List the identities: certkit identity list --store 'file:my store'.",
+        "List the identities: certkit identity list --store 'file:my store'",
     ]
