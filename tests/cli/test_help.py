@@ -14,7 +14,6 @@ import click
 import pytest
 from cryptography import x509
 
-from certkit.cli.boundary import run
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.shared.commands import CommandGroup, certkit
 from certkit.identity import activate, enroll, install
@@ -324,9 +323,8 @@ def test_completion_knows_identities(certkit, tmp_path):
         assert [each.split(",")[1] for each in done.stdout.decode().split()] == expected
 
 
-def test_no_arguments_is_bad_usage(capsys):
+def test_no_arguments_is_bad_usage(certkit):
     """For a script that lost its arguments: help on standard error, exit 3."""
-    assert run([]) == 3
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("Usage: certkit")
+    ran = certkit()
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("Usage: certkit")
