@@ -186,10 +186,12 @@ def pair(
         PassphraseError: if the data or the key is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
-    from certkit.x509 import objects, private
+    from certkit.x509 import containers, objects, private
 
     data, name = content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=passphrase)
+    if key is None:
+        containers.require_one_key(data, name=name)
     if key is not None:
         held = held_key(key, passphrase)
     elif bundle.info is not None:

@@ -171,6 +171,20 @@ def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
     return None
 
 
+def require_one_key(data: bytes, *, name: str) -> None:
+    """Refuse a container whose key cannot be read, or of whose keys the library would read the first.
+
+    Raises:
+        InputError: if it is a Java key store, or a PKCS#12 file that shows several keys.
+    """
+    if is_key_store(data):
+        raise InputError(f"cannot read {name}: the keys of a Java key store are not supported", hint=_CONVERT)
+    bags = _bags(pkcs12_whole(data), 0, len(data), _MAX_DEPTH) if tlv.is_pkcs12(data) else ()
+    if (count := sum(oid in {_KEY_BAG, _SHROUDED_KEY_BAG} for oid, _ in bags)) > 1:
+        hint = f"export one of them: {_KEYTOOL} -srcalias ALIAS"
+        raise InputError(f"cannot read {name}: it contains {count} private keys", hint=hint)
+
+
 def _bags(data: bytes, start: int, end: int, depth: int) -> Iterator[tuple[str, bytes]]:
     """Yield the identifiers and values of the possible bags in a PFX (RFC 7292 section 4.2)."""
     try:
@@ -281,7 +295,8 @@ def key_store(data: bytes) -> Iterator[bytes | None]:
             )
 
 
-_CONVERT = "convert it: keytool -importkeystore -srckeystore IN -destkeystore OUT.p12 -deststoretype PKCS12"
+_KEYTOOL = "keytool -importkeystore -srckeystore IN -destkeystore OUT.p12 -deststoretype PKCS12"
+_CONVERT = f"convert it: {_KEYTOOL}"
 
 
 class _Reader:

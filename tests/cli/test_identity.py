@@ -533,6 +533,26 @@ def test_import_of_bad_bundles(identity, tmp_path, options, said):
     assert said.lower() in ran.err.lower()
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("pkcs12", "it contains 2 private keys. Export one of them: keytool -importkeystore"),
+        ("jks", "the keys of a Java key store are not supported. Convert it: keytool -importkeystore"),
+    ],
+)
+def test_import_from_a_key_store_of_java(identity, tmp_path, kind, said):
+    """No key is guessed, and no passphrase is asked for that would not help."""
+    keytool = require_program("keytool")
+    bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY))
+    for alias in ("first", "second") if kind == "pkcs12" else ("first",):
+        passphrases = ("-srcstorepass:file", "pw", "-deststorepass:file", "pw", "-destkeypass:file", "pw")
+        aliases = ("-srcalias", "1", "-destalias", alias, "-deststoretype", kind)
+        copying = (keytool, "-importkeystore", "-srckeystore", "own.p12", "-destkeystore", "java", "-noprompt")
+        subprocess.run([*copying, *aliases, *passphrases], cwd=tmp_path, check=True, capture_output=True)
+    ran = identity(*PKCS12, "--pkcs12", "java", "--passphrase-file", "pw")
+    assert (ran.code, said in ran.err) == (3, True), ran.err
+
+
 def test_import_a_bundle_without_a_key(identity, tmp_path):
     """Says what is missing, and advises nothing that --pkcs12 excludes."""
     bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY), has_key=False)
