@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 SYSTEM = "system"
 TIMEOUT_SECONDS = 10.0
@@ -89,7 +89,7 @@ def content(data: Data, name: str) -> tuple[bytes, str]:
     return (data, name) if isinstance(data, bytes) else (reading.read(data), str(data))
 
 
-def gathered(read: Callable[..., Sequence[Found]], several: Iterable[Data], name: str) -> list[Found]:
+def gathered(read: Callable[..., Sequence[T]], several: Iterable[Data], name: str) -> list[T]:
     """Return everything that a function of `certkit.x509.objects` reads in some data.
 
     Raises:

@@ -104,7 +104,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     whole_chain_revocation: bool = True,
     max_depth: int | None = None,
     strict: bool = False,
-    timeout: float = 10.0,
+    timeout: float = arguments.TIMEOUT_SECONDS,
     now: datetime | None = None,
 ) -> Report:
     """Check whether a certificate can be relied upon, as `certkit verify` does.
@@ -246,7 +246,7 @@ def probe(  # noqa: PLR0913  as many as the command has options
     policy: str | None = None,
     ca: Sequence[Data | str] | None = None,
     token: Passphrase | None = None,
-    timeout: float = 10.0,
+    timeout: float = arguments.TIMEOUT_SECONDS,
     proxy: str | None = None,
     now: datetime | None = None,
 ) -> Probe:

@@ -132,7 +132,7 @@ class WiseTokens:
         client = self._client(None)
         with self._handle.use() as store:
             endpoint, now = self._endpoint(store), self._machine.opener.clock()
-            return self._info(exchange.apply(store, self._name, endpoint, client, now=now), changed=True)
+            return self._info(exchange.client_credentials(store, self._name, endpoint, client, now=now), changed=True)
 
     def worker_token(self) -> str:
         """Return a new token of the application itself that is not stored: Wise advises one for each worker."""
@@ -153,7 +153,7 @@ class WiseTokens:
 
         clock = self._machine.opener.clock
         with self._handle.use() as store:
-            first = tokens.find(store, self._name, profile_id=profile_id, grant=grant)
+            first = tokens.require(store, self._name, profile_id=profile_id, grant=grant)
             if not force and not first.token.is_due(clock()):
                 return self._info(first.token)
             client, endpoint = self._client(first.token.client_id), self._endpoint(store)
@@ -195,7 +195,7 @@ class WiseTokens:
         from certkit.wise import exchange, tokens
 
         clock = self._machine.opener.clock
-        kept = tokens.find(store, self._name, profile_id=profile_id, grant=grant)
+        kept = tokens.require(store, self._name, profile_id=profile_id, grant=grant)
         found = kept.token
         if refresh:
             found = exchange.fresh(
@@ -227,7 +227,7 @@ class WiseTokens:
 
         with self._handle.use() as store:
             if refresh is None:
-                return self._info(tokens.find(store, self._name, profile_id=profile_id, grant=grant).token)
+                return self._info(tokens.require(store, self._name, profile_id=profile_id, grant=grant).token)
             return self._info(self._handed_out(store, profile_id=profile_id, grant=grant, refresh=refresh))
 
     def revoke_local(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo | None:
@@ -239,7 +239,7 @@ class WiseTokens:
         from certkit.wise import tokens
 
         with self._handle.use() as store:
-            kept = tokens.look(store, self._name, profile_id=profile_id, grant=grant)
+            kept = tokens.find(store, self._name, profile_id=profile_id, grant=grant)
             if kept is None:
                 return None
             store.delete_document(self._name, kept.token.document)

@@ -45,7 +45,7 @@ def exchange(
         return token_lease.keep(store, name, made, over=known)
 
 
-def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
+def client_credentials(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
     """Get a new client-credentials token, and store it.
 
     Raises:

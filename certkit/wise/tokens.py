@@ -158,17 +158,17 @@ def access_token(
     Raises:
         InputError: if there are several, and neither profile nor grant selects one.
     """
-    kept = look(store, name, profile_id=profile_id, grant=grant)
+    kept = find(store, name, profile_id=profile_id, grant=grant)
     return None if kept is None or kept.token.is_expired(now) else kept.token.access
 
 
-def find(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept:
+def require(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept:
     """Return the token of an identity for a profile and grant, or the only one.
 
     Raises:
         InputError: if there is no such token, or there are several.
     """
-    kept = look(store, name, profile_id=profile_id, grant=grant)
+    kept = find(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
         hint = f"get one: certkit wise token exchange --identity {name}, or client-credentials"
         chosen = [f"{kind} {each!r}" for kind, each in (("profile", profile_id), ("grant", grant)) if each is not None]
@@ -177,8 +177,8 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     return kept
 
 
-def look(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept | None:
-    """Return the token as `find` does, or None if there is no token.
+def find(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept | None:
+    """Return the token as `require` does, or None if there is no token.
 
     Raises:
         InputError: if there are several.

@@ -227,7 +227,7 @@ def test_a_token_that_becomes_due_is_renewed_at_once(certkit_rehearsal, certkit_
     due = replace(known.token, received_at=now - timedelta(hours=11), expires_at=now + timedelta(minutes=5))
     acme._access_tokens._remembered[place] = known._replace(token=due)
     with acme._follower.store.use() as store:
-        kept = tokens.find(store, "acme")
+        kept = tokens.require(store, "acme")
         tokens.write(store, "acme", due, over=kept.version)
     assert acme.token() != first
 

@@ -55,7 +55,7 @@ class Wise(Command):
     def expire(self, store=None):
         """Have the user's token expired an hour ago."""
         store = store or self.store
-        kept = tokens.find(store, "acme")
+        kept = tokens.require(store, "acme")
         old = replace(kept.token, received_at=NOW - timedelta(hours=13), expires_at=NOW - timedelta(hours=1))
         tokens.write(store, "acme", old, over=kept.version)
 
@@ -368,7 +368,7 @@ def test_get_while_wise_is_away(wise, server):
     """A token that is due and alive is good enough, and a warning says why it is not renewed."""
     server.life = 1200
     exchange(wise, server)
-    kept = tokens.find(wise.store, "acme")
+    kept = tokens.require(wise.store, "acme")
     now = datetime.now(UTC)
     due = replace(kept.token, received_at=now - timedelta(hours=12), expires_at=now + timedelta(minutes=9))
     tokens.write(wise.store, "acme", due, over=kept.version)
@@ -387,7 +387,7 @@ def test_refresh(wise, server):
     assert len(server.made) == before
     ran = wise.token("refresh", "--force", "--json")
     assert (ran.code, ran.json["status"], ran.json["profile_id"]) == (0, "ok", "123")
-    assert tokens.find(wise.store, "acme").token.access.reveal().decode() in server.valid.values()
+    assert tokens.require(wise.store, "acme").token.access.reveal().decode() in server.valid.values()
     server.valid.clear()
     ran = wise.token("refresh", "--force")
     refused(ran, 2, "invalid_grant: Invalid user credentials", "The refresh token was revoked or has expired")
@@ -461,7 +461,7 @@ def test_many_hosts_get_a_token_from_vault(wise, server, openbao, tmp_path):
         env["CERTKIT_CONFIG"] = str(allowing)
         got = at_once(lambda: wise.token("get", env=env))
         assert {(ran.code, ran.out, ran.err) for ran in got} == {(0, f"{server.made[-1]}\n", "")}
-        assert tokens.find(store, "acme").token.access.reveal().decode() == server.made[-1]
+        assert tokens.require(store, "acme").token.access.reveal().decode() == server.made[-1]
     assert [form["grant_type"] for form in server.requests].count("refresh_token") == 1
 
 

@@ -93,7 +93,7 @@ def begin(store: Store, wise: Wise, *, expired: bool = True) -> Token:
 
 def stored(store: Store) -> Token:
     """The user's token that is in the store."""
-    return tokens.find(store, "acme", grant=tokens.AUTHORIZATION_CODE).token
+    return tokens.require(store, "acme", grant=tokens.AUTHORIZATION_CODE).token
 
 
 def valid(wise: Wise) -> list[bytes]:
@@ -107,7 +107,7 @@ def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None,
     return token_lease.renewed(
         store,
         "acme",
-        tokens.find(store, "acme"),
+        tokens.require(store, "acme"),
         ask=ask or (lambda token: oauth.renew(own, CLIENT, token, now=clock())),
         clock=clock,
         force=force,

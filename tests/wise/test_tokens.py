@@ -41,7 +41,7 @@ BARE = Token(
 def test_a_token_is_kept(store, token):
     """All of it."""
     kept = tokens.write(store, "acme", token, over=None)
-    assert tokens.find(store, "acme") == kept
+    assert tokens.require(store, "acme") == kept
     assert kept.token == token
 
 
@@ -77,14 +77,14 @@ def test_which_token_is_meant(store):
         tokens.write(store, "acme", replace(TOKEN, profile_id=profile), over=None)
     tokens.write(store, "acme", BARE, over=None)
     store.put_document("acme", "state.x", {}, over=None)
-    assert tokens.find(store, "acme", profile_id="456").token.profile_id == "456"
-    assert tokens.find(store, "acme", grant="client_credentials").token == BARE
+    assert tokens.require(store, "acme", profile_id="456").token.profile_id == "456"
+    assert tokens.require(store, "acme", grant="client_credentials").token == BARE
     with pytest.raises(InputError, match=r"several tokens: authorization_code\.123, authorization_code\.456, client"):
-        tokens.find(store, "acme")
+        tokens.require(store, "acme")
     with pytest.raises(InputError, match=r"no token is stored for acme \(profile '45'\)"):
-        tokens.find(store, "acme", profile_id="45")
+        tokens.require(store, "acme", profile_id="45")
     with pytest.raises(AbsentError):
-        tokens.find(store, "nobody")
+        tokens.require(store, "nobody")
 
 
 def test_the_access_token_for_other_commands(store):
@@ -108,7 +108,7 @@ def test_what_is_no_token(store, missing):
         known = store.document("acme", "authorization_code.123").version
         store.put_document("acme", "authorization_code.123", fields, over=known)
         with pytest.raises(StoreError, match=r"cannot read acme, authorization_code\.123: not a token"):
-            tokens.find(store, "acme")
+            tokens.require(store, "acme")
 
 
 @pytest.mark.parametrize(
