@@ -28,9 +28,9 @@ class ChildError(CertkitError):
 def ends_in_time(work: Callable[[], object], *, seconds: float = SECONDS) -> bool:
     """Return whether some work, tried in a child process, ends within that much processor time.
 
-    Key derivation in OpenSSL cannot be interrupted, not even by a signal; the kernel can end a process. The child
-    hands nothing back, so no secret crosses; whether the work succeeds does not matter. Where processes cannot be
-    forked the result is True.
+    Key derivation in OpenSSL cannot be interrupted, not even by a signal; the kernel can end a process. The child hands
+    nothing back, so no secret crosses; whether the work succeeds does not matter. Where processes cannot be forked the
+    result is True.
     """
     if not hasattr(os, "fork"):
         return True

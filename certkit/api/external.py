@@ -130,8 +130,8 @@ def _hints_about(query: Query) -> Iterator[None]:
 class Query:
     """A query about an identity in a store, or about a source of certificates; one of the two is set.
 
-    `store` is the URI of the store, by default that of the environment. `warn` and `critical` replace the
-    policy's thresholds.
+    `store` is the URI of the store, by default that of the environment. `warn` and `critical` replace the policy's
+    thresholds.
     """
 
     identity: str | None = None

@@ -129,8 +129,8 @@ class _StateFolder(Folder):
 class ReminderFile:
     """The reminders sent before, while this run holds the lock on them.
 
-    No problem with the file stops a reminder: the problem is in `warnings`, nothing is remembered, and
-    everything that applies is due.
+    No problem with the file stops a reminder: the problem is in `warnings`, nothing is remembered, and everything that
+    applies is due.
 
         with ReminderFile.open(path) as state:
             due = state.due(rows, reminders=reminders, now=now)

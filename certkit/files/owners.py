@@ -56,8 +56,8 @@ class Trust:
         """Open a directory and return its descriptor, if every directory above it is safe.
 
         `then` is the entry to be used in it next; without one, others may not write to it at all. A symbolic link as
-        the last component is followed only if `follows`. `goal` is what is to be done, and `about` what with, if it
-        is not the directory itself, as errors say it.
+        the last component is followed only if `follows`. `goal` is what is to be done, and `about` what with, if it is
+        not the directory itself, as errors say it.
 
         Raises:
             UnsafeDirectoryError: if a directory on the path is not safe.

@@ -30,8 +30,8 @@ Probe: TypeAlias = "Callable[[StoredIdentity, str], Finding]"
 class Deployment:
     """The programs to run once a generation is active, and their environment.
 
-    `typed` is the hook given for this run only, and `recorded_as` its name in the record, should it fail.
-    `unavailable` is an owed hook that cannot be run on this host.
+    `typed` is the hook given for this run only, and `recorded_as` its name in the record, should it fail. `unavailable`
+    is an owed hook that cannot be run on this host.
     """
 
     programs: Sequence[Program] = ()

@@ -1,7 +1,7 @@
 """Addresses in a record that may be used: those of a shipped policy, and those that this host allows.
 
-A writer of records in Vault could otherwise have the client secret, the refresh token or the client certificate
-sent to a server of their own. An address typed on the command line is the user's own choice.
+A writer of records in Vault could otherwise have the client secret, the refresh token or the client certificate sent to
+a server of their own. An address typed on the command line is the user's own choice.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ class Exported:
 def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Exported:
     """Make a directory hold the active generation.
 
-    Current files are not touched; otherwise all files are switched by one rename, and then the hook
-    runs. A hook that failed is run again the next time.
+    Current files are not touched; otherwise all files are switched by one rename, and then the hook runs. A hook that
+    failed is run again the next time.
 
     Raises:
         InputError: if there is no active generation, or the directory was not written by certkit.

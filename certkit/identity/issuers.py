@@ -109,8 +109,8 @@ def storable(text: str, own: Path | None) -> str:
 class IssuerAnswer:
     """The response of an issuer, as PEM: the certificate, with or without those above it.
 
-    `trust_bundle` is the root of the issuer, if it was received over a trusted connection.
-    `warnings` lists deviations from the request, such as a shorter validity.
+    `trust_bundle` is the root of the issuer, if it was received over a trusted connection. `warnings` lists deviations
+    from the request, such as a shorter validity.
     """
 
     certificates: bytes

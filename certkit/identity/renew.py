@@ -67,8 +67,8 @@ def renew(
 ) -> Done:
     """Renew an identity if it is due, and continue what an earlier run began.
 
-    There is one request at a time: a pending one is completed if the issuer is automatic; if a person has to
-    fetch the certificate, nothing changes, and the status worsens as the active certificate nears its expiry.
+    There is one request at a time: a pending one is completed if the issuer is automatic; if a person has to fetch the
+    certificate, nothing changes, and the status worsens as the active certificate nears its expiry.
 
     Raises:
         RefusedError: if the policy, the issuer or the partner refuses; the active generation has not changed.

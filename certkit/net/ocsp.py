@@ -31,9 +31,9 @@ def check(
 ) -> list[Finding]:
     """Return the OCSP findings for each certificate below the anchor, or for the leaf only.
 
-    Given responses (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
-    for `timeout` seconds at most. `at` is the moment to judge, and `now` the time of the request. `crls` are searched
-    for responders that are revoked themselves.
+    Given responses (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each for
+    `timeout` seconds at most. `at` is the moment to judge, and `now` the time of the request. `crls` are searched for
+    responders that are revoked themselves.
     """
     if len(path) < 2:
         return [

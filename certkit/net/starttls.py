@@ -1,7 +1,7 @@
 """STARTTLS: the short dialogues that make servers of other protocols switch to TLS.
 
-The dialogue is not protected, so nothing that a server says here is believed beyond "yes" and "no", and no more
-of it is read than a correct server sends.
+The dialogue is not protected, so nothing that a server says here is believed beyond "yes" and "no", and no more of it
+is read than a correct server sends.
 """
 
 from __future__ import annotations

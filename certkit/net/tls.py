@@ -222,9 +222,9 @@ class Channel:
     ) -> None:
         """Prepare TLS with a server.
 
-        `verdict` is called with what the server presents, and raises an error to refuse the server. OpenSSL asks for
-        it when the server's Certificate message has come, so in TLS 1.2 and 1.3 before the client's own is sent, and
-        in TLS 1.2 again if the server renegotiates.
+        `verdict` is called with what the server presents, and raises an error to refuse the server. OpenSSL asks for it
+        when the server's Certificate message has come, so in TLS 1.2 and 1.3 before the client's own is sent, and in
+        TLS 1.2 again if the server renegotiates.
         """
         from OpenSSL import SSL
 

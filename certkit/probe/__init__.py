@@ -119,10 +119,10 @@ def probe(
 ) -> Probe:
     """Return how a server reacts to a client certificate, within `timeout` seconds in total.
 
-    `anchors` are the CAs trusted for the server; None stands for those that this machine trusts. `token` goes
-    into the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None for the one
-    that the environment names. `addresses` are a policy's: they may name a header in which the partner's answers say
-    whether the certificate was accepted.
+    `anchors` are the CAs trusted for the server; None stands for those that this machine trusts. `token` goes into the
+    header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None for the one that the
+    environment names. `addresses` are a policy's: they may name a header in which the partner's answers say whether the
+    certificate was accepted.
 
     Raises:
         InputError: if TLS does not support the type of the key, or the proxy's address or the token is malformed.

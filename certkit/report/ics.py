@@ -1,8 +1,8 @@
 """Results as a calendar (iCalendar, RFC 5545): an event where each certificate ends, with reminders before it.
 
 An event is the very moment in UTC, not a day: a day would be a different time in every zone, and too late in half of
-them for what ends at midnight. The event's identifier is made from the fingerprint, so that a calendar that imports
-the file again updates its events. A source that could not be checked is an event too, at the time of the check.
+them for what ends at midnight. The event's identifier is made from the fingerprint, so that a calendar that imports the
+file again updates its events. A source that could not be checked is an event too, at the time of the check.
 """
 
 from __future__ import annotations

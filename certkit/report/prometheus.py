@@ -89,8 +89,7 @@ def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
 def _series(rows: Iterable[Row]) -> Series:
     """Return every sighting by its labels, first to expire first; no two have the same labels.
 
-    Of different certificates that look alike in one place, all but the first have a fingerprint as their
-    discriminator.
+    Of different certificates that look alike in one place, all but the first have a fingerprint as their discriminator.
     """
     found: dict[tuple[str, ...], Row] = {}
     for row in sorted(rows, key=lambda row: (row.not_after, row.fingerprint)):

@@ -23,8 +23,8 @@ _COMMAND = re.compile(
 def wrapped(text: str, width: int) -> str:
     """Return text whose lines fit into a width, if their words do.
 
-    A continuation line is indented to the last column of the line, as in a table. A command that does not
-    fit is continued with a backslash, as a shell reads it.
+    A continuation line is indented to the last column of the line, as in a table. A command that does not fit is
+    continued with a backslash, as a shell reads it.
     """
     width = max(width, _MIN_WIDTH)
     return "".join(

@@ -57,8 +57,8 @@ class Issued:
 class Generation:
     """One generation in a store, without its private key: the CSR (PEM; None if imported), and the certificate.
 
-    A store may defer reading both to `read`, on first use. Until then `is_issued` is what the record
-    says, if it says anything.
+    A store may defer reading both to `read`, on first use. Until then `is_issued` is what the record says, if it says
+    anything.
     """
 
     __slots__ = ("_csr", "_is_issued", "_issued", "_read", "number")

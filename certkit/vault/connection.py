@@ -50,8 +50,8 @@ FAILURES = (OSError, HTTPError, http.client.HTTPException, TooLargeError)
 class _BoundedSocket(io.RawIOBase):
     """A connected socket whose reads and writes end with a deadline and, for each answer, at a size.
 
-    It takes the place of http.client's socket, and is also the raw end of the buffered reader that http.client makes
-    of it. Neither end closes the socket: http.client does so before an answer that ends with the connection was read.
+    It takes the place of http.client's socket, and is also the raw end of the buffered reader that http.client makes of
+    it. Neither end closes the socket: http.client does so before an answer that ends with the connection was read.
     """
 
     def __init__(self, connected: socket.socket) -> None:

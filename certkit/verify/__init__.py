@@ -37,9 +37,9 @@ _FOREIGN_HINT = "ask the CA for a certificate that browsers would accept, or lea
 class Question:
     """The checks requested for a certificate.
 
-    `anchors` None: no anchors were given; then the chain is a warning, or skipped with `needs_chain` False. `pins`
-    are trusted as they are, CAs or not, and for nothing but themselves; `distrusted` are CAs that were given as anchors
-    and are marked as not to be trusted for the purpose. `at` is the moment to judge; `max_depth` counts intermediates.
+    `anchors` None: no anchors were given; then the chain is a warning, or skipped with `needs_chain` False. `pins` are
+    trusted as they are, CAs or not, and for nothing but themselves; `distrusted` are CAs that were given as anchors and
+    are marked as not to be trusted for the purpose. `at` is the moment to judge; `max_depth` counts intermediates.
     `crls` ask for a current CRL for every certificate below the anchor, or for the leaf with `revocation_of_chain`
     False. `strict` makes pedantry critical. `file` are the certificates of the leaf's file in their order, where there
     is one.

@@ -99,9 +99,9 @@ def judge(
 ) -> Finding | None:
     """Return the finding of all responses about a certificate; None if no response is about it.
 
-    `above` is the path from its issuer to the anchor. Unusable responses are dropped. Of the others, and of
-    all their single responses, revoked wins; else the most recent counts. `crls` may tell whether a responder that the
-    issuer named is revoked itself; if that is unknown, the finding is a warning.
+    `above` is the path from its issuer to the anchor. Unusable responses are dropped. Of the others, and of all their
+    single responses, revoked wins; else the most recent counts. `crls` may tell whether a responder that the issuer
+    named is revoked itself; if that is unknown, the finding is a warning.
     """
     judged = _Judge(responses, above, at, crls)
     usable = judged.about(certificate)

@@ -21,8 +21,8 @@ _WHO_SIGNS = "ask the CA who signs its CRLs"
 class Trouble(Enum):
     """The reason why a CRL is unusable, in the order of the checks: the last one came nearest.
 
-    The message is about a certificate {x}, issued by {y}; one that names neither gets both at its end. The hint
-    follows it.
+    Each has a message about a certificate {x}, issued by {y}, which are added at the end of one that names neither; and
+    a hint.
     """
 
     MISSING = ("there is no CRL for {x}, issued by {y}", _GET_NEW + " for it, and give it with --crl")

@@ -1,7 +1,7 @@
 """Just enough DER (X.690) to examine bytes before a library parses them.
 
-An encrypted key names the cost of its key derivation in the open. A hostile file names one that
-would keep a processor busy for hours, and nothing can interrupt the library then.
+An encrypted key names the cost of its key derivation in the open. A hostile file names one that would keep a processor
+busy for hours, and nothing can interrupt the library then.
 """
 
 from __future__ import annotations
@@ -335,8 +335,8 @@ _WRAPPED = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)\x30",
 def kdf_cost(data: bytes) -> int:
     """Return the cost of the key derivations that an encrypted key or PKCS#12 names: iterations, or scrypt's blocks.
 
-    Every such parameter set is a SEQUENCE that holds an OCTET STRING (the salt) followed by INTEGERs:
-    PBKDF2 and PBES1 (RFC 8018 A.2, A.3), PKCS#12's own (RFC 7292 appendix C), scrypt (RFC 7914 section 7).
+    Every such parameter set is a SEQUENCE that holds an OCTET STRING (the salt) followed by INTEGERs: PBKDF2 and PBES1
+    (RFC 8018 A.2, A.3), PKCS#12's own (RFC 7292 appendix C), scrypt (RFC 7914 section 7).
     """
     return _cost(data, 0, len(data), _MAX_DEPTH)
 

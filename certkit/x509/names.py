@@ -153,8 +153,7 @@ def values(found: Iterable[Attribute], short_name: str) -> tuple[str, ...]:
 def build_name(wanted: Iterable[Attribute]) -> x509.Name:
     """A distinguished name with one attribute in each part (RDN), in the given order.
 
-    The country is a PrintableString, an e-mail address an IA5String, the rest UTF8String
-    (RFC 5280 section 4.1.2.4).
+    The country is a PrintableString, an e-mail address an IA5String, the rest UTF8String (RFC 5280 section 4.1.2.4).
 
     Raises:
         InputError: if a value cannot be encoded.

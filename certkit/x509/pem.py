@@ -1,7 +1,7 @@
 """PEM (RFC 7468): finding the objects in a file, however they are mixed with text.
 
-The reader passes once over the bytes, whatever they hold, and never stops at the first broken
-block: each block is either decoded or says what is wrong with it.
+The reader passes once over the bytes, whatever they hold, and never stops at the first broken block: each block is
+either decoded or says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def blocks(data: bytes, *, start: int = 0) -> Iterator[Block]:
 def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
     """The certificates at the beginning of `data`, as DER, each with the place where its block ends.
 
-    This is the fast path for well-formed files: it ends before the first block that is anything
-    else, for `blocks` to go on from there.
+    This is the fast path for well-formed files: it ends before the first block that is anything else, for `blocks` to
+    go on from there.
     """
     end = 0
     for match in _PLAIN.finditer(data):

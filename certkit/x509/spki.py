@@ -145,8 +145,8 @@ def _digest(algorithm: Algorithm) -> str:
 class PublicKeyInfo(NamedTuple):
     """A public key as its bytes have it: `type` is spelt as `--type` does, `bits` is 0 where the size is unknown.
 
-    `has_explicit_curve` is whether the curve's parameters are written out
-    instead, which RFC 5480 section 2.1.1 forbids. `pss` are the restrictions of an RSASSA-PSS key that has any.
+    `has_explicit_curve` is whether the curve's parameters are written out instead, which RFC 5480 section 2.1.1
+    forbids. `pss` are the restrictions of an RSASSA-PSS key that has any.
     """
 
     der: bytes

@@ -1,7 +1,7 @@
 """Kubeconfig files: the certificates in them, and the files of certificates that they name.
 
-Source: the package k8s.io/client-go/tools/clientcmd/api/v1, read 2026-11-23, by which `...-data` wins over a path.
-Only names, certificates and paths of certificates are extracted; keys, tokens and passwords are never read.
+Source: the package k8s.io/client-go/tools/clientcmd/api/v1, read 2026-11-23, by which `...-data` wins over a path. Only
+names, certificates and paths of certificates are extracted; keys, tokens and passwords are never read.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.?")
 class SourceAccess(NamedTuple):
     """The means to open sources: a passphrase for PKCS#12; for live hosts a time-out in seconds and a certificate.
 
-    `store` opens the store of identities, and `vault` connects to Vault, on first use; `stdin`
-    returns the bytes of standard input. `now` is the moment to judge.
+    `store` opens the store of identities, and `vault` connects to Vault, on first use; `stdin` returns the bytes of
+    standard input. `now` is the moment to judge.
     """
 
     passphrase: Secret | None

@@ -56,8 +56,8 @@ class _Watched(NamedTuple):
 class VaultSource:
     """All identities below `vault://MOUNT/PREFIX`: of each the active certificate, and those yet to be activated.
 
-    A token that may not read the pointer sees every generation with metadata. With `now`, requests pending for
-    too long are reported.
+    A token that may not read the pointer sees every generation with metadata. With `now`, requests pending for too long
+    are reported.
     """
 
     vault: Vault

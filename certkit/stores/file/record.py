@@ -1,7 +1,7 @@
 """The record of an identity in its directory: settings, state, and the pointer to the active generation.
 
-The pointer is a symbolic link, and both still change in one step: the file has the new record and, for as
-long as the pointer has yet to move, the old one too. The pointer decides which of them counts.
+The pointer is a symbolic link, and both still change in one step: the file has the new record and, for as long as the
+pointer has yet to move, the old one too. The pointer decides which of them counts.
 """
 
 from __future__ import annotations

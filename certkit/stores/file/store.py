@@ -8,9 +8,8 @@
 
 Every change is one rename of something whole and synced: of a new directory (`create`, `add`), of a directory that goes
 away (`remove`), of the record or the pointer (`change`), of a document (`put_document`); or it is the appearance of the
-certificate (`install`). A run that is killed leaves the old state or the new one; unfinished work has a
-temporary name, and the next run removes it. One run at a time changes an identity. A reader needs no lock and no
-right to write.
+certificate (`install`). A run that is killed leaves the old state or the new one; unfinished work has a temporary name,
+and the next run removes it. One run at a time changes an identity. A reader needs no lock and no right to write.
 """
 
 from __future__ import annotations
