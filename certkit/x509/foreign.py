@@ -1,4 +1,4 @@
-"""The one place where a library parses hostile bytes: its exceptions and warnings become return values."""
+"""The one place that catches whatever a library raises on hostile bytes: that, and warnings, become return values."""
 
 from __future__ import annotations
 
