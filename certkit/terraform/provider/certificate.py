@@ -22,7 +22,7 @@ from certkit.terraform.provider.schema import (
     schema,
     utf8,
 )
-from certkit.terraform.provider.services import OfProvider
+from certkit.terraform.provider.services import OfProvider, require_removed
 
 if TYPE_CHECKING:
     from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
@@ -107,7 +107,8 @@ class CertificateResource(OfProvider, Resource):
             try:
                 identity = store.load(current["identity"])
                 found = _facts(store, identity, overview.generation(identity, current["generation"]))
-            except AbsentError:
+            except AbsentError as error:
+                require_removed(error)
                 return None
             return current | found if found["fingerprint_sha256"] == current["fingerprint_sha256"] else None
         return current

@@ -15,7 +15,7 @@ from certkit.stores.record import require_name
 from certkit.terraform.provider import facts, settings
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import argument, option, require_public, schema
-from certkit.terraform.provider.services import OfProvider
+from certkit.terraform.provider.services import OfProvider, require_removed
 
 if TYPE_CHECKING:
     from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
@@ -119,11 +119,12 @@ class IdentityResource(OfProvider, Resource):
         return None
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
-        """Read the identity; None if it was removed."""
+        """Read the identity; None if it was removed from the store."""
         with self.provider.boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 found = self._found(store, current["name"], boundary)
-            except AbsentError:
+            except AbsentError as error:
+                require_removed(error)
                 return None
             return current | found
         return current

@@ -14,6 +14,7 @@ from certkit.api.machine import Machine
 from certkit.errors import InputError
 from certkit.policy import catalogue
 from certkit.secret import MAX_PASSPHRASE_BYTES
+from certkit.stores.base import NoStoreError
 from certkit.stores.opening import require_uri
 from certkit.terraform.provider.boundary import Boundary
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tf.utils import Diagnostics
 
     from certkit.expiry.scan import Judge, Scan
-    from certkit.stores.base import Store
+    from certkit.stores.base import AbsentError, Store
     from certkit.stores.opening import Opener
     from certkit.stores.record import Settings
     from certkit.terraform.provider.schema import Config
@@ -98,6 +99,17 @@ class Host:
             "uri": uri,
             "passphrase": secret_line(file, variables, "CERTKIT_PASSPHRASE", "passphrase", limit=limit),
         }
+
+
+def require_removed(error: AbsentError) -> None:
+    """Accept that an identity or its certificate was removed, but not that the whole store is not there.
+
+    Raises:
+        NoStoreError: if the store does not exist; new keys in a directory that is not mounted would replace the others.
+    """
+    if isinstance(error, NoStoreError):
+        error.hint = "mount its directory, or correct `store`; if it is lost for good: terraform state rm ADDRESS"
+        raise error
 
 
 class OfProvider:

@@ -392,6 +392,26 @@ def test_what_changed_outside_is_seen(file, begin, partner):
     assert "certkit_identity.acme will be created" in gone.said
 
 
+def test_a_store_that_is_not_there_is_not_made_again(file, begin, partner):
+    """A directory that is not mounted: the plan fails, for its identities exist; once it is back, nothing is to do."""
+    enrolled(file, partner)
+    partner.install(file)
+    work = begin(file, identity() + certificate())
+    (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
+    work.apply()
+    away = file.store.root.rename(file.store.root.with_name("away"))
+    ran = work.plan()
+    assert (ran.code, ran.said.count(f"there is no store at {file.uri}")) == (1, 1)
+    assert "if it is lost for good: terraform state rm ADDRESS" in ran.said
+    (work.folder / "main.tf").write_text(
+        (work.folder / "main.tf").read_text().replace("certkit_identity.acme.name", '"acme"')
+    )
+    ran = work.plan("-target=certkit_certificate.acme")
+    assert (ran.code, ran.said.count(f"there is no store at {file.uri}")) == (1, 1)
+    away.rename(file.store.root)
+    assert work.plan().code == 0
+
+
 def test_a_request_that_the_partner_refused_is_made_again(file, begin, partner):
     """It was discarded, nothing is in use: the plan shows a new one. With `destroy_keys`, nothing stays behind."""
     enrolled(file, partner)
