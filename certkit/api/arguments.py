@@ -58,7 +58,7 @@ def secret_line(
     """Return the first line of a file, whose content may be `given`, else the value of a variable, else None.
 
     Raises:
-        InputError: if the file cannot be read, or the secret is empty or too long.
+        InputError: if the file cannot be read or begins with a byte order mark, or the secret is empty or too long.
     """
     from certkit.files import reading
 
@@ -66,6 +66,10 @@ def secret_line(
         value = environment.get(variable)
         return checked_secret(os.fsencode(value), variable, what, limit=limit) if value else None
     data = reading.read(file, limit=MAX_SECRET_FILE) if given is None else given
+    # As Windows saves text; the mark would be part of the secret, and no other program would know it.
+    if data.startswith(b"\xef\xbb\xbf") or (data[:2] in {b"\xff\xfe", b"\xfe\xff"} and b"\0" in data):
+        hint = "save the file as plain text (PowerShell: Out-File -Encoding ascii)"
+        raise InputError(f"the {what} in {file} begins with a byte order mark", hint=hint)
     return checked_secret(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
 
 

@@ -99,6 +99,18 @@ def test_if_absent_accepts_the_type_asked_for_and_no_other(certkit):
     assert "it contains a key of type ec-p384, not rsa-2048" in other.err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_passphrase_file_as_windows_saves_it(certkit, tmp_path, encoding):
+    """The byte order mark would be part of the passphrase, and openssl would not open the key."""
+    (tmp_path / "secret").write_bytes("correct horse\r\n".encode(encoding))
+    refused = certkit("key", "generate", "--out", "k", "--passphrase-file", "secret")
+    assert (refused.code, (tmp_path / "k").exists()) == (3, False)
+    assert refused.err == (
+        "certkit: error: the passphrase in secret begins with a byte order mark."
+        " Save the file as plain text (PowerShell: Out-File -Encoding ascii)\n"
+    )
+
+
 def test_if_absent_wants_a_passphrase_to_protect_the_key(certkit, tmp_path):
     """A plain key does not fit a request for an encrypted one."""
     (tmp_path / "secret").write_text("x")
