@@ -6,9 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.findings import Finding, Status, unknown
+from certkit.findings import Finding, Status, ok, unknown
 from certkit.net import http
-from certkit.verify import ocsp
+from certkit.verify import ocsp, revocation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def check(
 
     Given responses (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each for
     `timeout` seconds at most. `at` is the moment to judge, and `now` the time of the request. `crls` are searched for
-    responders that are revoked themselves.
+    certificates that name no responder, and for responders that are revoked themselves.
     """
     if len(path) < 2:
         return [
@@ -45,13 +45,18 @@ def check(
         found = ocsp.judge(at_hand, certificate, above, at=at, crls=crls)
         if found is not None and (not ask or found.status is not Status.UNKNOWN):
             return found
-        who = certificate.brief_name
+        who, responder = certificate.brief_name, ocsp.responder_of(certificate)
+        if found is None and not responder:  # a root often publishes only a CRL
+            listed = revocation.by_lists([certificate, *above], crls=crls, at=at, whole_chain=False)
+            if listed.status is Status.OK:
+                return ok("revocation", f"not revoked: {who}, by CRL, because it names no OCSP responder")
         if not ask:
             hint = "give one, or add --ocsp to query the responder"
             return unknown("revocation", f"no OCSP response covers {who}", hint)
-        responder = ocsp.responder_of(certificate)
         if not responder:
-            hint = "give the CA's CRL with --crl; --revocation leaf checks only the leaf"
+            hint = "give the CRLs of all CAs of the chain with --crl"
+            if certificate is not path[0]:
+                hint += "; or check only the leaf: --revocation leaf"
             return found or unknown("revocation", f"{who} names no OCSP responder", hint)
         nonce = secrets.token_bytes(32)
         try:

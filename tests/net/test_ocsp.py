@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from certkit.errors import InputError
@@ -153,6 +155,30 @@ def test_a_certificate_that_names_no_responder(certkit, root, tmp_path):
     [finding], code = asked(certkit)
     assert (finding["status"], code) == ("unknown", 3)
     assert "names no OCSP responder" in finding["message"]
+
+
+def test_a_ca_that_names_no_responder_is_checked_by_its_crl(certkit, root, tmp_path, port):
+    """A root often publishes only a CRL; without it, the hint says what to give."""
+    issuing = root.intermediate(pki.name(CN="Issuing CA"))
+    access = x509.AccessDescription(
+        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(f"http://127.0.0.1:{port}/")
+    )
+    extensions = [pki.CLIENT, x509.AuthorityInformationAccess([access])]
+    pair = issuing.issue(extensions=extensions, begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY)
+    pair.write(tmp_path, "acme")
+    issuing.write(tmp_path, "root")  # the responder's CA
+    root.write(tmp_path, "top")
+    for name, ca in (("top", root), ("issuing", issuing)):
+        builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
+        builder = builder.last_update(NOW - pki.DAY).next_update(NOW + pki.DAY)
+        (tmp_path / f"{name}.crl").write_bytes(builder.sign(ca.key, SHA256()).public_bytes(Encoding.PEM))
+    verify = ("verify", "acme.pem", "--ca", "top.pem", "--untrusted", "root.pem", "--ocsp", "--json")
+    with responder(tmp_path, port, pair):
+        without = certkit(*verify)
+        both = certkit(*verify, "--crl", "top.crl", "--crl", "issuing.crl")
+    assert without.code == 3
+    assert "give the CRLs of all CAs of the chain with --crl; or check only the leaf" in without.out
+    assert (both.code, both.checks()["revocation"]) == (0, "ok")
 
 
 def test_rubbish_instead_of_a_response(certkit, client, tmp_path):
