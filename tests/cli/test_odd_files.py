@@ -650,13 +650,11 @@ def test_a_refusal_of_a_hundred_thousand_characters_is_cut(certkit, files):
 
 # Files in which every object is broken, and what the last of them says.
 HOSTILE = {
-    "key-store.jks": b"\xfe\xed\xfe\xed"
-    + struct.pack(">III", 1, 1, 1)
-    + bytes(10)
-    + struct.pack(">II", 0, 100_000)
-    + bytes(400_000),
-    "blocks.pem": b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n" * 100_000,
-    "secrets.yaml": (b"x: MIIB" + b"A" * 60 + b"\n") * 100_000,
+    "key-store.jks": lambda: (
+        b"\xfe\xed\xfe\xed" + struct.pack(">III", 1, 1, 1) + bytes(10) + struct.pack(">II", 0, 100_000) + bytes(400_000)
+    ),
+    "blocks.pem": lambda: b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n" * 100_000,
+    "secrets.yaml": lambda: (b"x: MIIB" + b"A" * 60 + b"\n") * 100_000,
 }
 
 
@@ -670,7 +668,7 @@ def test_reading_ends_after_five_thousand_private_keys():
 @pytest.mark.parametrize("name", HOSTILE)
 def test_reading_ends_after_a_thousand_broken_objects(name):
     """The last one says that the rest was not read."""
-    found = list(objects.read(HOSTILE[name]))
+    found = list(objects.read(HOSTILE[name]()))
     assert sum(isinstance(each, Broken) for each in found) <= 1_001
     assert found[-1].message == "1,000 broken objects: the rest of the file was not read"
 
@@ -680,11 +678,12 @@ INDEFINITE = b"\x30\x80" + odd.oid("2a864886f70d010702") + b"\xa0\x80\x24\x80"
 
 @pytest.mark.parametrize(
     "data",
-    [pkcs7(b"\x30\x00" * 3_000_000), INDEFINITE + b"\x04\x00" * 3_000_000],
+    [lambda: pkcs7(b"\x30\x00" * 3_000_000), lambda: INDEFINITE + b"\x04\x00" * 3_000_000],
     ids=["der", "ber"],
 )
 def test_millions_of_tiny_elements_are_not_kept(data):
     """Each would take a hundred bytes of memory for its two in the file."""
+    data = data()
     tracemalloc.start()
     [broken] = objects.read(data)
     _, most = tracemalloc.get_traced_memory()

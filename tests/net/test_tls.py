@@ -481,7 +481,7 @@ STRANGE = {
     "ldap long": ("ldap", tls_servers.saying(b"\x30\x84\xff\xff\xff\xff"), "it announces 4,294,967,295 octets"),
     "ldap endless": ("ldap", tls_servers.saying(b"\x30\x80\x02"), "its answer is not an LDAP message"),
     "postgres": ("postgres", tls_servers.saying(b"X"), "unexpected answer"),
-    "mysql": ("mysql", tls_servers.saying(b"220 hello\r\n" * 900000), "it announces 3,158,578 octets"),
+    "mysql": ("mysql", tls_servers.flooding(b"220 hello\r\n"), "it announces 3,158,578 octets"),
     "mysql version": ("mysql", tls_servers.saying(b"\x03\0\0\0\x09xx"), "unexpected greeting"),
     "mysql cut": ("mysql", tls_servers.saying(b"\x03\0\0\0\x0a8\0"), "unexpected greeting"),
     "closed": ("smtp", tls_servers.closing, "it closed the connection"),

@@ -113,16 +113,16 @@ def endless(connected):
 @pytest.mark.parametrize(
     "answer",
     [
-        endless,
-        OK + b"Content-Length: 99999999\r\n\r\n",
-        then_close(CHUNKED + b"ffffffff\r\n" + b" " * 2**25),
-        then_close(b"HTTP/1.1 100 Continue\r\n\r\n" * 2**20),
-        then_close(OK + b"\r\n" + b" " * 2**25),
+        lambda: endless,
+        lambda: OK + b"Content-Length: 99999999\r\n\r\n",
+        lambda: then_close(CHUNKED + b"ffffffff\r\n" + b" " * 2**25),
+        lambda: then_close(b"HTTP/1.1 100 Continue\r\n\r\n" * 2**20),
+        lambda: then_close(OK + b"\r\n" + b" " * 2**25),
     ],
 )
 def test_an_answer_is_bounded_in_size(odd_kv, answer):
     """More than 16 MiB is nothing that Vault would send."""
-    with odd_server(answer) as server:
+    with odd_server(answer()) as server:
         begin = time.monotonic()
         with pytest.raises(VaultError) as caught:
             odd_kv(server, timeout=60).read("x")

@@ -296,19 +296,19 @@ def test_a_key_of_another_program_is_of_an_unknown_kind():
 @pytest.mark.parametrize(
     "data",
     [
-        b"-----BEGIN CERTIFICATE-----\n" * 500_000,
-        b"-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n" * 20_000,
-        b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n" * 20_000,
-        b"-----BEGIN CERTIFICATE-----\n" + b"A" * 4_000_000 + b"\n-----END CERTIFICATE-----\n",
-        b"\x30" * 4_000_000,
-        b"\x30\x82\xff\xff" * 1_000_000,
+        lambda: b"-----BEGIN CERTIFICATE-----\n" * 500_000,
+        lambda: b"-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n" * 20_000,
+        lambda: b"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n" * 20_000,
+        lambda: b"-----BEGIN CERTIFICATE-----\n" + b"A" * 4_000_000 + b"\n-----END CERTIFICATE-----\n",
+        lambda: b"\x30" * 4_000_000,
+        lambda: b"\x30\x82\xff\xff" * 1_000_000,
     ],
     ids=["begin", "keys", "certificates", "long", "sequences", "long-sequences"],
 )
 def test_hostile_files_take_linear_time(data):
     """Megabytes of broken objects are read in the time that megabytes take."""
     start = time.process_time()
-    for _ in objects.read(data):
+    for _ in objects.read(data()):
         pass
     assert time.process_time() - start < 10
 
