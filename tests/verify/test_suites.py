@@ -13,15 +13,16 @@ SUITES = Path(__file__).parents[3] / "shared" / "suites" / "run_suites.py"
 # The cases are judged in a few minutes; a run that takes longer hangs.
 SECONDS = 1800
 
-# The suites start certkit by the interpreter that the command names. This one has imported what `verify` and `inspect`
-# import on use, so that the thousands of forks need not.
+# The suites start certkit by the interpreter that the command names. This one has imported what the commands of the
+# cases import on use, so that the thousands of forks need not.
 INTERPRETER = """\
 #!/bin/sh
 exec {python} -c '
 import runpy, sys
-import certkit.cli.inspect, certkit.cli.verify, certkit.net.ocsp, certkit.policy.catalogue, certkit.policy.format
-import certkit.processes, certkit.report.json, certkit.report.text, certkit.verify, certkit.verify.anchors
-import certkit.x509.containers, certkit.x509.describe, certkit.csr.check
+import certkit.api.checks, certkit.cli.csr, certkit.cli.expiry, certkit.cli.inspect, certkit.cli.verify, certkit.csr.check
+import certkit.expiry.sources.files, certkit.net.ocsp, certkit.policy.catalogue, certkit.policy.format
+import certkit.processes, certkit.report.json, certkit.report.nagios, certkit.report.text, certkit.verify.anchors
+import certkit.x509.containers, certkit.x509.describe, encodings.utf_8_sig
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 ' "$@"
