@@ -135,6 +135,8 @@ def _grow(made: Cluster) -> None:
 
 # The process that distributes the tests knows no more of them than their names.
 _CLUSTER_FILES = re.compile(r"test_(cluster|failover)\.py::")
+# What is made for all tests of such a file takes seconds; each process that runs one of them would make it.
+_WHOLE_FILES = re.compile(r"test_(macos|package|reference|requests|windows)\.py::")
 _RUNNING = pytest.StashKey[tuple[contextlib.ExitStack, Cluster]]()
 
 
@@ -159,15 +161,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Have pytest-xdist give all tests of the cluster to one process, and the others function by function."""
+    """Have pytest-xdist give all tests of the cluster to one process, and others by function, or by file."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFunction(LoadScopeScheduling):
+    class ByScope(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "cluster" if _CLUSTER_FILES.search(nodeid) else nodeid.partition("[")[0]
+            if _CLUSTER_FILES.search(nodeid):
+                return "cluster"
+            return nodeid.partition("::" if _WHOLE_FILES.search(nodeid) else "[")[0]
 
     config.option.loadscopereorder = False
-    return ByFunction(config, log)
+    return ByScope(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,15 +19,20 @@ from tests.conftest import environment
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def repository(tmp_path, root):
-    """A user's repository: a good and a weak CSR, and certificates with a year and with ten days left."""
-    (tmp_path / "requests").mkdir()
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory):
+    """A good and a weak CSR."""
+    folder = tmp_path_factory.mktemp("requests")
     for name, digest in (("good", "sha256"), ("weak", "sha1")):
         make = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", f"-{digest}"]
-        subprocess.run(
-            [*make, "-subj", "/O=Acme", "-out", tmp_path / f"requests/{name}.csr"], check=True, capture_output=True
-        )
+        subprocess.run([*make, "-subj", "/O=Acme", "-out", folder / f"{name}.csr"], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path, root, requests):
+    """A user's repository: a good and a weak CSR, and certificates with a year and with ten days left."""
+    shutil.copytree(requests, tmp_path / "requests")
     now = pki.datetime.now(pki.UTC)
     for name, left in (("year", 365), ("days", 10)):
         (tmp_path / f"{name}.pem").write_bytes(root.issue(begin=now - pki.DAY, end=now + left * pki.DAY).pem)

@@ -19,10 +19,10 @@ INTERPRETER = """\
 #!/bin/sh
 exec {python} -c '
 import runpy, sys
-import certkit.api.checks, certkit.cli.csr, certkit.cli.expiry, certkit.cli.inspect, certkit.cli.verify, certkit.csr.check
-import certkit.expiry.sources.files, certkit.net.ocsp, certkit.policy.catalogue, certkit.policy.format
-import certkit.processes, certkit.report.json, certkit.report.nagios, certkit.report.text, certkit.verify.anchors
-import certkit.x509.containers, certkit.x509.describe, encodings.utf_8_sig
+import certkit.api.checks, certkit.cli.csr, certkit.cli.expiry, certkit.cli.inspect, certkit.cli.verify
+import certkit.csr.check, certkit.expiry.sources.files, certkit.net.ocsp, certkit.policy.catalogue
+import certkit.policy.format, certkit.processes, certkit.report.json, certkit.report.nagios, certkit.report.text
+import certkit.verify.anchors, certkit.x509.containers, certkit.x509.describe, encodings.utf_8_sig
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 ' "$@"
