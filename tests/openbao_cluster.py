@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NODES = 3
+# Settings for requests that are to outlast an election, which a busy machine may cause at any time.
+PATIENT = {"max_retries": 9, "pause": 0.2}
 
 
 @dataclass

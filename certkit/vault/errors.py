@@ -106,8 +106,10 @@ _OF_STATUS = {
     503: _NO_LEADER,
     504: _NO_LEADER,
 }
+# What a server without a leader responds, with status 500 and before it does anything (OpenBao's `http/handler.go`).
+NO_ACTIVE_NODE = "active cluster node not found"
 _PHRASES = (
-    ("active cluster node not found", *_NO_LEADER),
+    (NO_ACTIVE_NODE, *_NO_LEADER),
     ("is sealed", Fault.SEALED, "unseal the server: `bao operator unseal`"),
     ("no handler for route", Fault.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),
     ("namespace not found", Fault.NO_NAMESPACE, "check VAULT_NAMESPACE"),

@@ -29,7 +29,7 @@ from certkit.net.connecting import Deadline
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.vault import connection
-from certkit.vault.errors import Fault, UncertainWrite, VaultError, VaultRefusal
+from certkit.vault.errors import NO_ACTIVE_NODE, Fault, UncertainWrite, VaultError, VaultRefusal
 
 if TYPE_CHECKING:
     import ssl
@@ -450,12 +450,13 @@ def _understood(
     if errors is None and status < 500:
         raise _not_vault(status, place)
     pause = headers.get("retry-after", "")
+    shown = [_shown(str(error), secrets) for error in (errors or [])[:10]]
     return VaultAnswer(
         status,
         document or {},
-        errors=[_shown(str(error), secrets) for error in (errors or [])[:10]],
+        errors=shown,
         retry_after=float(pause) if re.fullmatch(r"\d{1,4}", pause, re.ASCII) else 0.0,
-        was_refused=status in {501, 503} and errors is not None,
+        was_refused=errors is not None and (status in {501, 503} or any(NO_ACTIVE_NODE in each for each in shown)),
     )
 
 

@@ -21,6 +21,7 @@ from certkit.vault.client import Vault
 from certkit.x509 import objects
 from certkit.x509.names import SubjectOptions
 from tests import pki
+from tests.openbao_cluster import PATIENT
 
 WORKERS = 20
 KILLS = 4
@@ -102,7 +103,7 @@ def test_nothing_acknowledged_is_lost_while_leaders_die(openbao_cluster, stores,
             thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
     openbao_cluster.wait()
-    with Vault.connect(openbao_cluster.leader().settings()) as vault:
+    with Vault.connect(openbao_cluster.leader().settings(**PATIENT)) as vault:
         lost = list(missing(VaultStore(vault, "secret", "failover"), log))
         orphans = list(keys_alone(vault))
     with capsys.disabled():

@@ -143,11 +143,12 @@ def test_a_write_that_finds_itself_is_uncertain(odd_kv, lost):
 
 
 def test_a_write_that_was_surely_refused_is_a_mismatch(odd_kv):
-    """A sealed server, a quota or a state not yet reached have written nothing."""
+    """A sealed server, one without a leader, a quota or a state not yet reached have written nothing."""
     mismatch = errors(400, "check-and-set parameter did not match the current version")
-    with odd_server(errors(503, "Vault is sealed"), errors(429, "quota"), mismatch) as server:
+    nobody = errors(500, "local node not active but active cluster node not found")
+    with odd_server(errors(503, "Vault is sealed"), nobody, errors(429, "quota"), mismatch) as server:
         with pytest.raises(CasMismatch) as caught:
-            odd_kv(server).write("x", {}, cas=0)
+            odd_kv(server, max_retries=3).write("x", {}, cas=0)
         assert caught.value.message == "cannot write vault://secret/x: it has changed in the meantime"
 
 

@@ -12,6 +12,7 @@ from certkit.errors import ConflictError, InputError
 from certkit.secret import Secret
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
+from tests.openbao_cluster import PATIENT
 from tests.stores.contract import CSR, RECORD, answer, enroll, facts, key
 from tests.stores.vault_roles import kept_facts
 
@@ -20,10 +21,7 @@ from tests.stores.vault_roles import kept_facts
 def stores(openbao_cluster, request):
     """The store as each of the three servers shows it."""
     with contextlib.ExitStack() as stack:
-        vaults = [
-            stack.enter_context(Vault.connect(node.settings(max_retries=9, pause=0.2)))
-            for node in openbao_cluster.nodes
-        ]
+        vaults = [stack.enter_context(Vault.connect(node.settings(**PATIENT))) for node in openbao_cluster.nodes]
         yield [VaultStore(vault, "secret", request.node.originalname) for vault in vaults]
 
 
