@@ -48,6 +48,8 @@ def store(
 ) -> IdentityStore:
     """Return a store of identities: a directory, HashiCorp Vault or OpenBao. It is opened when it is first used.
 
+    The host configuration (`certkit.toml`) is read once, when it is first needed; another store reads it again.
+
     Args:
         uri: `file:DIR` or `vault://MOUNT/PREFIX`; by default CERTKIT_STORE, else the user's own store.
         passphrase: encrypts the keys of a file store; by default CERTKIT_PASSPHRASE.

@@ -120,7 +120,27 @@ def test_the_policy_knows_the_days_of_its_partner(certkit, year):
     assert "20 days left" in certkit("expiry", "year.pem", "--policy", "wise-production", *options).out
     refused = certkit("expiry", "year.pem", "--policy", "circle-mint", *options)
     assert refused.code == 3
-    assert "defines no reminders" in refused.err
+    assert refused.err.endswith("policy circle-mint defines no reminders. List them: --remind 28d,14d,7d\n")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be a uid without a passwd entry")
+def test_reminders_without_a_home_directory_are_repeated(certkit, year, tmp_path):
+    """A uid without a passwd entry and without HOME is told to name a file."""
+    alone = {name: value for name, value in environment().items() if name not in {"HOME", "XDG_STATE_HOME"}}
+    setpriv = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
+    ran = subprocess.run(
+        [*setpriv, *command(), "expiry", "-", "--remind", LIST, *at(280)],
+        input=(tmp_path / "year.pem").read_bytes(),
+        cwd="/",
+        env=alone,
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, b"20 days left" in ran.stdout) == (1, True), ran
+    assert ran.stderr.decode() == (
+        "certkit: warning: cannot keep reminders: this user has no home directory."
+        " Name a file with --state; until then every reminder is repeated\n"
+    )
 
 
 @pytest.fixture

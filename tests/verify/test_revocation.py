@@ -594,3 +594,18 @@ def test_strict_holds_lists_to_section_5() -> None:
         "the CRL does not follow all of RFC 5280: it has no CRL number (RFC 5280 section 5.2.3), for"
         " CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner"
     )
+    assert strict.hint == "ask the CA for a CRL that does, or leave --strict out"
+
+
+@pytest.mark.parametrize(
+    ("made", "wrong"),
+    [
+        (of(number=None, critical=[x509.CRLNumber(10)]), "it has a critical CRL number (RFC 5280 section 5.2.3)"),
+        (of(), "it has no authority key identifier (RFC 5280 section 5.2.1)"),
+    ],
+)
+def test_strict_names_the_rule_that_a_list_breaks(made, wrong) -> None:
+    """Such a list counts without --strict."""
+    assert judge(made).status.value == "ok"
+    found = judge(made, strict=True)
+    assert says(found) == ("unknown", f"the CRL does not follow all of RFC 5280: {wrong}, {OF_LEAF}")
