@@ -83,14 +83,14 @@ def checked_secret(value: bytes, where: str, what: str, *, limit: int) -> Secret
 
 
 def content(data: Data, name: str) -> tuple[bytes, str]:
-    """Return the bytes, and their name in messages: the path of a file, else `name`.
+    """Return the bytes, and their name in messages: the path of a file, that of a stream, else `name`.
 
     Raises:
         InputError: if the file cannot be read.
     """
     from certkit.files import reading
 
-    return (data, name) if isinstance(data, bytes) else (reading.read(data), str(data))
+    return (data, getattr(data, "name", name)) if isinstance(data, bytes) else (reading.read(data), str(data))
 
 
 def gathered(read: Callable[..., Sequence[T]], several: Iterable[Data], name: str) -> list[T]:
@@ -118,7 +118,8 @@ def anchors(several: Iterable[Data | str] | None, settings: TrustSettings | None
     found: list[Certificate] = []
     for each in several:
         if isinstance(each, bytes):
-            found += cas(certificates(each, "ca", settings), name="ca")
+            data, name = content(each, "ca")
+            found += cas(certificates(data, name, settings), name=name)
         else:
             found += system() if each == SYSTEM else trusted(str(each), settings=settings)
     return found

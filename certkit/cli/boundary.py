@@ -97,10 +97,13 @@ def _guarded(arguments: Sequence[str], verbosity: int) -> int:
 
 
 def _usage(error: click.ClickException) -> InputError:
-    message, is_suggested, suggestion = " ".join(error.format_message().split()).partition(" Did you mean ")
+    message = " ".join(error.format_message().split())
+    suggestion = re.search(r" \(?Did you mean (.*?)\)?$", message)
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
     about = where.removeprefix("certkit").lstrip()
-    hint = f"did you mean {suggestion}" if is_suggested else f"see `{where} --help`"
+    hint = f"see `{where} --help`"
+    if suggestion is not None:
+        message, hint = message[: suggestion.start()], f"did you mean {suggestion[1]}"
     if (
         isinstance(error, click.NoSuchOption)
         and error.ctx is not None
@@ -114,6 +117,11 @@ def _usage(error: click.ClickException) -> InputError:
 def _internal(error: BaseException) -> InputError:
     if isinstance(error, MemoryError):
         return InputError("out of memory", hint="the input is too large for this machine")
+    if isinstance(error, FileNotFoundError):
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            return InputError("the current directory was removed", hint="change to one that exists")
     reason = " ".join(str(error).split())[:200]
     return InputError(
         f"internal error: {type(error).__name__}: {reason}",

@@ -78,8 +78,8 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], same: d
 
     key, to_stdout = options["key"], options["out"] == inputs.STDIN
     _require_usage(options, policy)
-    if to_stdout and output.as_json:
-        raise InputError("--out - and --json both write to standard output", hint="give --out a file")
+    if to_stdout:
+        inputs.require_no_json(output)
     made = write_csr(
         None if to_stdout else options["out"],
         key=None if key is None else inputs.private_key(key, same["passphrase"]),

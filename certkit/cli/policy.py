@@ -105,11 +105,10 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     text = new_policy(name)
     path = out or f"{name}.toml"
     if path == inputs.STDIN:
+        inputs.require_no_json(output)
         output.result(text)
         return 0
-    if not force:
-        writing.require_absent(Path(path))
-    writing.publish(Path(path), text.encode(), replace=force)
+    writing.publish_public(Path(path), text.encode(), force=force)
     next_step = f"{printable(path)}: fill it in, then: certkit policy validate {printable(shlex.quote(path))}\n"
     return output.done({"status": "ok", "changed": True, "path": path}, next_step)
 

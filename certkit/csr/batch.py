@@ -84,9 +84,9 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
         RefusedError: if the policy refuses one of them; nothing was written.
         InputError: if a file exists and does not match, or a file cannot be written.
     """
-    files.require_directory(directory.absolute())
-    if reading.exists(directory) and not reading.is_directory(directory):
-        raise InputError(f"cannot write to {directory}: not a directory", hint="name a directory with --out-dir")
+    if not reading.is_directory(directory):
+        files.require_absent(directory, hint="name a directory with --out-dir")
+        files.require_directory(directory.absolute())
     if policy.key.encrypted is Answer.YES and writing.passphrase is None:
         message = f"{policy.title} requires a passphrase on the private key"
         refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)

@@ -29,8 +29,9 @@ _CHUNK = 1024 * 1024
 _FIRST_CHUNK = 64 * 1024
 _LONGEST_MARKER = 200
 _MARKER_LINE = re.compile(rb"(?m)^[ \t]*-----BEGIN [A-Z0-9 ]{1,60}-----[ \t\r]*$")
-# DER of 128 bytes or more; Java key stores; PuTTY's keys.
-_KEY_STORE = re.compile(rb"\x30[\x80-\x84]|\xfe\xed\xfe\xed|\xce\xce\xce\xce|PuTTY-User-Key-File")
+# Java key stores and PuTTY's keys; and DER of 128 bytes or more.
+_KEYS = re.compile(rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce|PuTTY-User-Key-File")
+_KEY_STORE = re.compile(rb"\x30[\x80-\x84]|" + _KEYS.pattern)
 
 
 def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES, must_be_regular: bool = False) -> bytes:
@@ -228,7 +229,7 @@ def may_hold_objects(read: Iterable[bytes]) -> bool:
 
 
 def holds_private_key(path: Path) -> bool:
-    """Return whether a file may hold a private key, PEM or DER, without parsing it; True if that is unclear."""
+    """Return whether a file may hold a private key, without parsing it; True if that is unclear."""
     from certkit.x509 import der
 
     if is_special(path):
@@ -239,7 +240,8 @@ def holds_private_key(path: Path) -> bool:
     except OSError:
         return True
     has_marker = b"PRIVATE KEY-----" in begin.replace(b"\0", b"")
-    return len(begin) == _CHUNK or has_marker or der.looks_like_private_key(begin)
+    is_store = _KEYS.match(begin) is not None
+    return len(begin) == _CHUNK or has_marker or is_store or der.looks_like_private_key(begin)
 
 
 def failure(what: str, path: Path | str, error: Exception) -> InputError:

@@ -50,7 +50,7 @@ def file_path(name: str | Path) -> Path:
     Raises:
         InputError: if it is the name of a directory.
     """
-    if str(name).endswith(("/", "/.")):
+    if os.path.basename(name) in {"", "."}:
         raise InputError(f"cannot write {name}: it is the name of a directory", hint="name a file in it")
     return Path(name)
 
@@ -71,10 +71,14 @@ def require_directory(path: Path) -> None:
     folder = path.parent
     if descriptor(path) is not None:
         return
-    if folder.exists() and not folder.is_dir():
-        raise reading.failure("cannot write", path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
-    if not folder.is_dir():
-        raise InputError(f"cannot write {path}: no directory {folder}", hint="create the directory first")
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except FileNotFoundError as error:
+        message = f"cannot write {path}: no directory {folder}"
+        raise InputError(message, hint="create the directory first") from error
+    except OSError as error:
+        raise reading.failure("cannot write", path, error) from error
     require_writable(path)
 
 
@@ -89,7 +93,8 @@ def require_writable(path: Path) -> None:
         return
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise reading.failure("cannot write", path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
-    raise InputError(f"cannot write {path}: no permission to write in {folder}", hint="choose a directory that you own")
+    where = folder if folder.name else "this directory"
+    raise InputError(f"cannot write {path}: no permission to write in {where}", hint="choose a directory that you own")
 
 
 def publish(path: Path, content: Content, *, replace: bool = False, mode: int | None = None) -> None:
@@ -113,6 +118,17 @@ def publish(path: Path, content: Content, *, replace: bool = False, mode: int | 
         raise reading.failure("cannot write", path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with Folder.open(path.parent, about=path) as folder:
         folder.write(path.name, content, replace=replace, mode=mode)
+
+
+def publish_public(path: Path, content: bytes, *, force: bool) -> None:
+    """Write a new file as `publish` does; with `force`, replace one, unless it may hold a private key.
+
+    Raises:
+        InputError: if the name is taken, or the file cannot be written; the old state remains.
+    """
+    if force and reading.exists(path) and reading.holds_private_key(path):
+        require_absent(path, hint="it may hold a private key: choose another name")
+    publish(path, content, replace=force)
 
 
 def make_directory(path: Path, mode: int, *, about: Path | None = None) -> None:

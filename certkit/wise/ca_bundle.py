@@ -52,9 +52,7 @@ class CaBundle:
         """
         if reading.exists(path) and reading.size(path) == len(self.pem) and reading.read(path) == self.pem:
             return False
-        if force and reading.exists(path) and reading.holds_private_key(path):
-            writing.require_absent(path, hint="it may hold a private key: choose another name")
-        writing.publish(path, self.pem, replace=force)
+        writing.publish_public(path, self.pem, force=force)
         return True
 
 

@@ -153,12 +153,10 @@ class SetupRun:
             return True
         if self.found.token is None and person:
             if self.found.client_id is None:
-                client_id = person.line("Client id", check=addresses.require_client_id)
-                self.client_id = addresses.require_client_id(client_id or "")
+                self.client_id = person.line("Client id", check=addresses.require_client_id)
                 self._note()
             if self.found.redirect_uri is None:
-                redirect_uri = person.line("Redirect URI", check=addresses.require_redirect_uri)
-                self.redirect_uri = addresses.require_redirect_uri(redirect_uri or "")
+                self.redirect_uri = person.line("Redirect URI", check=addresses.require_redirect_uri)
                 self._note()
             self._look()
         found, pasted = self.found, self.redirect_url

@@ -315,6 +315,105 @@ def test_standard_input_is_read_once(certkit, good, tmp_path, arguments):
     assert "- is given more than once, and standard input can be read only once" in ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("csr", "check", "-"),
+        ("csr", "check", "good.csr", "--key", "good.key", "--passphrase-file", "-"),
+        ("csr", "create", "--batch", "-", "--out-dir", "new"),
+        ("verify", "-"),
+        ("verify", "good.pem", "--ca", "-"),
+        ("expiry", "-"),
+        ("expiry", "@-"),
+        ("inspect", "-"),
+    ],
+    ids=" ".join,
+)
+def test_standard_input_is_named(certkit, good, arguments):
+    """Where what it holds cannot be used."""
+    ran = certkit(*arguments)
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert "standard input" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("csr", "create", "--organization", "A", "--key", "good.key"), ("policy", "new", "x")]
+)
+def test_standard_output_holds_one_result(certkit, good, arguments):
+    """JSON and the file that `--out -` prints exclude each other."""
+    ran = certkit(*arguments, "--out", "-", "--json")
+    assert (ran.code, ran.json["error"]["message"]) == (3, "--out - and --json both write to standard output")
+
+
+@pytest.mark.parametrize("path", ["d/" * 3000 + "x", "x" * 300 + "/y"], ids=["path", "directory"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("key", "generate", "--out", "PATH"),
+        ("csr", "create", "--organization", "A", "--key-out", "PATH", "--out", "new.csr"),
+        ("csr", "create", "--organization", "A", "--key", "good.key", "--out", "PATH"),
+        ("csr", "create", "--batch", "-", "--out-dir", "PATH"),
+        ("policy", "new", "acme", "--out", "PATH"),
+        ("expiry", "good.pem", "--output", "PATH"),
+        ("expiry", "PATH*"),
+        ("identity", "enroll", "a", "--organization", "A", "--store", "file:PATH"),
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_no_system_allows(certkit, good, arguments, path):
+    """Exit 3 with the reason, and not an internal error."""
+    ran = certkit(*(word.replace("PATH", path) for word in arguments), stdin=b'{"name": "b", "organization": "B"}')
+    assert ran.code == 3
+    assert "file name too long" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("key", "generate", "--out", "k"),
+        ("policy", "new", "acme"),
+        ("terraform", "install-provider", "--mirror", "m"),
+        ("wise", "rehearse", "--dir", "r"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_current_directory_that_was_removed(tmp_path, arguments):
+    """It is named as the reason."""
+    (tmp_path / "gone").mkdir()
+    script = 'cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *command(), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == (
+        "certkit: error: the current directory was removed. Change to one that exists"
+    )
+
+
+def test_several_options_may_be_meant(certkit):
+    """All of them are in the hint."""
+    assert certkit("key", "generate", "--ou", "x").err == (
+        "certkit: error: key generate: no such option '--ou'. Did you mean one of: '--json', '--out'?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("activate", "a", ""), ("retire", "a", ""), ("renew", "a", "--jitter", "")],
+    ids=lambda words: words[0],
+)
+def test_an_empty_value_is_bad_usage(certkit, arguments):
+    """As from an unset variable."""
+    ran = certkit("identity", *arguments, "--store", "file:store")
+    require_one_line(ran)
+    assert "it is empty" in ran.err
+
+
 def test_what_cannot_be_written_is_named_as_it_was_asked_for(certkit, root, tmp_path):
     """Where files are made in a temporary directory, an error names the one that it becomes."""
 

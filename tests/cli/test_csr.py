@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from tests.conftest import command as installed
-from tests.conftest import openssl, openssl_verifies
+from tests.conftest import openssl, openssl_verifies, require_program
 
 CREATE = ("csr", "create", "--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
 FILES = ("--key-out", "acme.key", "--out", "acme.csr")
@@ -348,6 +348,23 @@ def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
     refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
     assert refused.code == 3
     assert "line 1: `name` must be" in refused.err
+
+
+def test_a_batch_needs_no_permission_above_its_directory(tmp_path):
+    """It writes into a directory that exists, such as a home directory, whoever owns the one above."""
+    home = tmp_path / "home"
+    home.mkdir()
+    tmp_path.chmod(0o555)
+    powerless = [require_program("setpriv"), "--bounding-set=-dac_override", "--inh-caps=-all"]
+    create = [*(powerless if os.geteuid() == 0 else []), *installed(), "csr", "create", "--batch", "-", "--out-dir"]
+    made = subprocess.run(
+        [*create, home], input=b'{"name": "a", "organization": "A"}', capture_output=True, check=False
+    )
+    assert (made.returncode, sorted(path.name for path in home.iterdir())) == (0, ["a.csr", "a.key"]), made.stderr
+    refused = subprocess.run(
+        [*create, tmp_path / "new"], input=b'{"name": "a", "organization": "A"}', capture_output=True, check=False
+    )
+    assert (refused.returncode, b"no permission to write in" in refused.stderr) == (3, True), refused.stderr
 
 
 @pytest.mark.parametrize("twice", ['"name": "b"', '"organization": "B"', '"organization": "A"'])

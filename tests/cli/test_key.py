@@ -65,7 +65,7 @@ def test_a_key_and_its_csr_are_written_to_pipes_of_the_shell(tmp_path):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (".", "it is a directory. Name a file in it"),
+        (".", "it is the name of a directory. Name a file in it"),
         ("/dev/null", "not a regular file. Choose another name"),
         ("/etc/passwd/x", "not a directory. Check the path: a part of it is a file"),
     ],
@@ -150,13 +150,22 @@ def test_a_key_is_not_printed_on_a_terminal(tmp_path):
     assert "BEGIN" not in said
 
 
-def on_terminal(*arguments: object) -> str:
-    """Return what certkit prints on a terminal."""
+def test_a_passphrase_from_a_terminal_is_not_shown(tmp_path):
+    """`-` prompts for it, and does not wait for the end of a text."""
+    said = on_terminal("key", "generate", "--out", tmp_path / "k", "--passphrase-file", "-", answer=b"hush-hush\n")
+    assert "Passphrase:" in said
+    assert "hush-hush" not in said
+    openssl("pkey", "-in", tmp_path / "k", "-passin", "pass:hush-hush", "-noout")
+
+
+def on_terminal(*arguments: object, answer: bytes = b"") -> str:
+    """Return what certkit prints on a terminal; the answer is typed at its first prompt."""
     child, terminal = pty.fork()
     if child == 0:
         argv = [*command(), *map(str, arguments)]
         os.execvpe(argv[0], argv, {**environment(), "TERM": "xterm"})
-    said = b""
+    said = _read(terminal)
+    os.write(terminal, answer)
     while chunk := _read(terminal):
         said += chunk
     os.waitpid(child, 0)

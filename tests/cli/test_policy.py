@@ -51,6 +51,20 @@ def test_a_new_policy_is_valid_as_it_is(certkit, tmp_path):
     assert certkit("policy", "validate", "all.toml").err.count("\n") <= 1
 
 
+@pytest.mark.parametrize("begin", [b"-----BEGIN PRIVATE KEY-----\n", bytes.fromhex("feedfeed00000002")])
+def test_a_new_policy_never_replaces_a_key(certkit, tmp_path, begin):
+    """With --force neither: PEM, and a Java key store."""
+    (tmp_path / "k").write_bytes(begin)
+    refused = certkit("policy", "new", "acme", "--out", "k", "--force")
+    assert (refused.code, refused.err) == (
+        3,
+        "certkit: error: cannot write k: it already exists. It may hold a private key: choose another name\n",
+    )
+    assert (tmp_path / "k").read_bytes() == begin
+    (tmp_path / "k").write_bytes(b"# another\n")
+    assert certkit("policy", "new", "acme", "--out", "k", "--force").code == 0
+
+
 def test_which_partners_would_accept_a_csr(certkit, tmp_path):
     """Each with its verdict; of those that would reject it, the reason."""
     certkit("key", "generate", "--type", "rsa-4096", "--out", "k")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import deploy_option, in_identities, name_argument, print_identity, probe_option
+from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@click.argument("generation", metavar="[GENERATION]", required=False)
+@inputs.filled_argument("generation", metavar="[GENERATION]", required=False)
 @deploy_option("this activation only")
 @probe_option
 @in_identities

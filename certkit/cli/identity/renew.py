@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import deploy_option, document_of, in_identities, probe_option
+from certkit.cli.shared import inputs
 from certkit.cli.shared.stores import complete_identities
 from certkit.errors import CertkitError, InputError
 from certkit.findings import exit_code, roll_up
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Renew even if it is not due.")
 @click.option("--reuse-key", is_flag=True, help="Request a certificate for the active key.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen without changing anything.")
-@click.option(
+@inputs.filled_option(
     "--jitter", metavar="DURATION", help="Delay the renewal window by up to this, differently for each identity."
 )
 @deploy_option("this activation only")

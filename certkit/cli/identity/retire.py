@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
+from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@click.argument("generation", metavar="GENERATION")
+@inputs.filled_argument("generation", metavar="GENERATION")
 @in_identities
 def retire(output: Output, store: IdentityStore, *, name: str, generation: str) -> int:
     """Take a generation out of use for good. The active one cannot be retired.

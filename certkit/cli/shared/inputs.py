@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from certkit.cli.shared.output import Output
     from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import Policy
 
@@ -29,6 +30,7 @@ _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_CLIENT_SECRET = 1024
+_MAX_SECRET = 64 * 1024
 # A terminal returns at most 4,096 bytes of a line, and pasted text arrives without pauses.
 _MAX_LINE = 8192
 _PAUSE_SECONDS = 0.3
@@ -98,6 +100,7 @@ def _filled(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 
 
 filled_option = functools.partial(click.option, callback=_filled)
+filled_argument = functools.partial(click.argument, callback=_filled)
 
 
 class Seconds(click.FloatRange):
@@ -249,6 +252,12 @@ def _pasted() -> bytes:
     return b"".join(lines)
 
 
+class _StandardInput(bytes):
+    """The bytes of standard input, which messages name so."""
+
+    name = "standard input"
+
+
 def data(reference: str | None) -> Any:
     """Return the value of a file option as `certkit.api` takes it: a path, the bytes of standard input, or None."""
     from pathlib import Path
@@ -256,9 +265,19 @@ def data(reference: str | None) -> Any:
     if reference is None:
         return None
     if reference == STDIN:
-        return read(STDIN)
+        return _StandardInput(read(STDIN))
     explain(f"reading {reference}")
     return Path(reference)
+
+
+def require_no_json(output: Output) -> None:
+    """Refuse --json for a result that `--out -` prints.
+
+    Raises:
+        InputError: if --json is given.
+    """
+    if output.as_json:
+        raise InputError("--out - and --json both write to standard output", hint="give --out a file")
 
 
 def typed(text: str) -> str:
@@ -328,13 +347,25 @@ def passphrase(file: str | None) -> Secret | None:
     return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
 
 
-def _secret(file: str | None, variable: str, what: str, **limit: int) -> Secret | None:
+def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET) -> Secret | None:
     """Return the first line of a file or of standard input, else the value of a variable, else None."""
     if file is None and not os.environ.get(variable):
         return None
+    if file == STDIN and is_terminal():
+        return _asked(what, limit=limit)
     from certkit.api import arguments
 
-    return arguments.secret_line(file, os.environ, variable, what, given=read(file) if file == STDIN else None, **limit)
+    given = read(STDIN) if file == STDIN else None
+    name = file if given is None else _StandardInput.name
+    return arguments.secret_line(name, os.environ, variable, what, given=given, limit=limit)
+
+
+def _asked(what: str, *, limit: int) -> Secret:
+    """Return a secret that is typed at a hidden prompt."""
+    from certkit.api import arguments
+
+    asked = click.prompt(what.capitalize(), hide_input=True, err=True, default="", show_default=False)
+    return arguments.checked_secret(asked.encode("utf-8", "surrogateescape"), "the terminal", what, limit=limit)
 
 
 def client_secret(file: str | None) -> Secret | None:
@@ -358,11 +389,7 @@ def required_client_secret(file: str | None) -> Secret:
     if not is_terminal():
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         raise InputError("no client secret given, and no terminal to ask for it", hint=hint)
-    asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
-    from certkit.api import arguments
-
-    given = asked.encode("utf-8", "surrogateescape")
-    return arguments.checked_secret(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
+    return _asked("client secret", limit=_MAX_CLIENT_SECRET)
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:

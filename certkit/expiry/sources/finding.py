@@ -104,6 +104,8 @@ def matching(pattern: str) -> list[str | Failure]:
 
 
 def _expand(base: str, parts: list[str], failures: list[Failure]) -> Iterator[str]:
+    while parts and not any(char in parts[0] for char in "*?["):
+        base, parts = os.path.join(base, parts[0]), parts[1:]
     if not parts:
         if base and os.path.lexists(base):
             yield base
@@ -111,12 +113,10 @@ def _expand(base: str, parts: list[str], failures: list[Failure]) -> Iterator[st
     part, rest = parts[0], parts[1:]
     if part == "**":
         yield from _descend(base, rest, set(), failures)
-    elif any(char in part for char in "*?["):
-        for path in _matching_in(base, part, failures):
-            if not rest or os.path.isdir(path):
-                yield from _expand(path, rest, failures)
-    else:
-        yield from _expand(os.path.join(base, part), rest, failures)
+        return
+    for path in _matching_in(base, part, failures):
+        if not rest or os.path.isdir(path):
+            yield from _expand(path, rest, failures)
 
 
 def _descend(base: str, rest: list[str], entered: set[tuple[int, int]], failures: list[Failure]) -> Iterator[str]:

@@ -109,7 +109,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
 def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str | KnownSource]:
     """Yield the words with lists replaced by their content."""
     for reference in references:
-        if not reference.startswith("@") or os.path.lexists(reference):
+        if not reference.startswith("@") or reference == "@" or os.path.lexists(reference):
             yield reference
             continue
         try:
@@ -200,16 +200,17 @@ def _listed(reference: str, access: SourceAccess) -> list[str]:
     from certkit.files import reading
 
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
+    name = "standard input" if reference == _STDIN else reference
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to check the file itself, leave out the @"
-        raise InputError(f"cannot read {reference}: not a list of sources", hint=hint)
+        raise InputError(f"cannot read {name}: not a list of sources", hint=hint)
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     nested = next((line for line in listed if line.startswith("@")), None)
     if nested:
         raise InputError(
-            f"cannot read {reference}: it names another list, {nested}", hint="name that list on the command line"
+            f"cannot read {name}: it names another list, {nested}", hint="name that list on the command line"
         )
     if not listed:
-        raise InputError(f"cannot read {reference}: it lists no source", hint="write one source on each line")
+        raise InputError(f"cannot read {name}: it lists no source", hint="write one source on each line")
     return listed
