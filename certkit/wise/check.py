@@ -58,12 +58,9 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
     """Compare two identities, check each of them, and return the findings; `online` also calls Wise.
 
     Raises:
-        InputError: if an identity does not exist or is given twice, or its policy cannot be used.
+        InputError: if an identity does not exist, or its policy cannot be used.
         StoreError: if the store cannot be used.
     """
-    if sandbox == production:
-        hint = "name the sandbox identity and the production identity"
-        raise InputError(f"cannot compare {require_name(sandbox)} with itself", hint=hint)
     sides = []
     for name in (sandbox, production):
         identity, kept = store.load(require_name(name)), guide.usable_token(store, name, now=now)

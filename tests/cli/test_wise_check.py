@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -126,14 +125,6 @@ def test_nothing_there_yet(certkit, store):
     assert (found["chain"], found["token"], found["key-match"]) == ("critical", "warning", "unknown")
 
 
-def test_an_identity_is_not_compared_with_itself(certkit, store):
-    """The same name twice is bad usage."""
-    identity(store, *SANDBOX)
-    ran = certkit("wise", "check", "sandbox", "sandbox", env=STORE)
-    assert (ran.code, ran.out) == (3, "")
-    assert "cannot compare sandbox with itself. Name the sandbox identity and the production identity" in ran.err
-
-
 def test_an_identity_that_is_not_there(certkit, store):
     """Exit 3, by name."""
     identity(store, *SANDBOX)
@@ -145,13 +136,12 @@ def test_online_both_are_asked(certkit, setup, acme, tmp_path):
     """Certificate and token at the playground, and the plain host to go back to."""
     with rehearsing(tmp_path, *REHEARSAL) as wise:
         through(wise, setup, acme, tmp_path)
-        shutil.copytree(tmp_path / "identities/acme", tmp_path / "identities/twin", symlinks=True)
-        ran = certkit("wise", "check", "acme", "twin", "--online", "--json", env=STORE)
+        ran = certkit("wise", "check", "acme", "acme", "--online", "--json", env=STORE)
         said = {each["id"]: each["message"] for each in ran.json["checks"]}
         assert ran.code == 2
         assert said["http"].endswith("accepts the certificate and the token (status 200)")
-        assert said["fallback"].startswith("twin: the plain host 127.0.0.1:")
-        assert said["environment"] == "twin belongs to rehearsal, not to Wise production"
+        assert said["fallback"].startswith("acme: the plain host 127.0.0.1:")
+        assert said["environment"] == "acme belongs to rehearsal, not to Wise production"
 
 
 def test_jobs_that_remind(tmp_path):
