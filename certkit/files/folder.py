@@ -34,6 +34,7 @@ LOCK = ".lock"
 MAX_BYTES = 4 * 1024 * 1024
 
 _PAUSE_SECONDS = 0.01
+_REMOVALS = 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -468,9 +469,12 @@ class Folder:
             if self.has_folder(name):
                 import shutil
 
-                shutil.rmtree(name, dir_fd=self.descriptor, ignore_errors=True)
-                if self.has(name):
-                    shutil.rmtree(name, dir_fd=self.descriptor)  # raises why
+                # Runs that wait for the lock in a directory that goes away may put a new lock file into it.
+                for _ in range(_REMOVALS):
+                    shutil.rmtree(name, dir_fd=self.descriptor, ignore_errors=True)
+                    if not self.has(name):
+                        return
+                shutil.rmtree(name, dir_fd=self.descriptor)  # raises why
             else:
                 os.unlink(name, dir_fd=self.descriptor)
 

@@ -12,6 +12,7 @@ import pytest
 
 from certkit.errors import InputError
 from certkit.files import reading, writing
+from certkit.files.folder import Folder
 from certkit.secret import Secret
 from tests.conftest import require_program
 
@@ -149,3 +150,29 @@ def test_the_kernel_agrees(tmp_path, way):
     assert ", 0600)" in opened
     assert after.index("fsync") < after.index("linkat")
     assert "fsync" in after[after.index("linkat") :]  # the directory
+
+
+def test_a_directory_goes_away_though_others_wait_for_its_lock(tmp_path):
+    """Each of them may put one new lock file into it."""
+    (tmp_path / "going").mkdir()
+    code = (
+        "import os\n"
+        "file, left = os.open('going', os.O_RDONLY), 10\n"
+        "os.write(1, b'x')\n"
+        "while left:\n"
+        "    try:\n"
+        "        os.close(os.open('.lock', os.O_CREAT | os.O_EXCL, dir_fd=file))\n"
+        "        left -= 1\n"
+        "    except FileExistsError:\n"
+        "        pass\n"
+        "    except FileNotFoundError:\n"
+        "        break\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as others:
+        others.stdout.read(1)
+        try:
+            with Folder.open(tmp_path) as folder:
+                folder.remove("going")
+        finally:
+            others.kill()
+    assert not (tmp_path / "going").exists()
