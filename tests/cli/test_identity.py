@@ -426,7 +426,7 @@ def test_the_certificate_as_its_own_ca(identity):
 def test_what_is_no_certificate(identity, data):
     """Cannot be read: exit 3, and a private key that was pasted by mistake is not shown."""
     identity(*ENROLL, *TRUSTING)
-    refuses(identity, 3, "cannot read the given file as a certificate: ", "install", "acme", "-", stdin=data)
+    refuses(identity, 3, "cannot read standard input as a certificate: ", "install", "acme", "-", stdin=data)
     (identity.folder / "pasted.pem").write_bytes(data)
     refuses(identity, 3, "cannot read pasted.pem as a certificate: ", "install", "acme", "pasted.pem")
 

@@ -66,12 +66,13 @@ def test_a_key_and_its_csr_are_written_to_pipes_of_the_shell(tmp_path):
     ("target", "said"),
     [
         (".", "it is the name of a directory. Name a file in it"),
-        ("/dev/null", "not a regular file. Choose another name"),
+        ("pipe", "not a regular file. Choose another name"),
         ("/etc/passwd/x", "not a directory. Check the path: a part of it is a file"),
     ],
 )
-def test_no_hint_to_force_what_force_cannot_do(certkit, target, said):
-    """A directory or device in the way is not replaced with --force, so no message advises it."""
+def test_no_hint_to_force_what_force_cannot_do(certkit, tmp_path, target, said):
+    """A directory or pipe in the way is not replaced with --force, so no message advises it."""
+    os.mkfifo(tmp_path / "pipe")
     refused = certkit("key", "generate", "--out", target)
     assert (refused.code, refused.err) == (3, f"certkit: error: cannot write {target}: {said}\n")
 
