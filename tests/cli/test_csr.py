@@ -357,13 +357,12 @@ def test_a_batch_needs_no_permission_above_its_directory(tmp_path):
     tmp_path.chmod(0o555)
     powerless = [require_program("setpriv"), "--bounding-set=-dac_override", "--inh-caps=-all"]
     create = [*(powerless if os.geteuid() == 0 else []), *installed(), "csr", "create", "--batch", "-", "--out-dir"]
-    made = subprocess.run(
-        [*create, home], input=b'{"name": "a", "organization": "A"}', capture_output=True, check=False
+    made, refused = (
+        subprocess.run([*create, out], input=b'{"name": "a", "organization": "A"}', capture_output=True, check=False)
+        for out in (home, tmp_path / "new")
     )
+    tmp_path.chmod(0o755)  # or pytest could not remove it
     assert (made.returncode, sorted(path.name for path in home.iterdir())) == (0, ["a.csr", "a.key"]), made.stderr
-    refused = subprocess.run(
-        [*create, tmp_path / "new"], input=b'{"name": "a", "organization": "A"}', capture_output=True, check=False
-    )
     assert (refused.returncode, b"no permission to write in" in refused.stderr) == (3, True), refused.stderr
 
 
