@@ -131,9 +131,10 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
 def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, str | None]:
     """Take the lease on a request and return it; None if another run holds one, or has installed the certificate."""
     lease = f"{rfc3339(now + _LEASE)} {socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
+    lost = _certificate_of(identity.record, number)  # its file is missing, or the request would not be pending
 
     def take(record: Record) -> Record:
-        is_done = FINGERPRINT in record.facts.get(number, {})
+        is_done = _certificate_of(record, number) != lost
         is_others = is_done or _is_held(_lease_of(record, number), now)
         return record if is_others else record.describe(number, {LEASE: lease})
 
@@ -143,6 +144,10 @@ def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -
 
 def _lease_of(record: Record, number: str) -> str:
     return record.facts.get(number, {}).get(LEASE, "")
+
+
+def _certificate_of(record: Record, number: str) -> str | None:
+    return record.facts.get(number, {}).get(FINGERPRINT)
 
 
 def _released(record: Record, *, number: str, lease: str) -> Record:

@@ -75,7 +75,9 @@ class Opener:
         Raises:
             InputError: if the URI names no store, or Vault cannot be reached.
         """
-        host, uri = self.host, self.chosen(uri)
+        host = self.host
+        if uri is None:
+            uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
         self.explain(f"store {uri}")
         require_uri(uri)
         if uri.startswith(FILE):
@@ -89,16 +91,6 @@ class Opener:
                 yield VaultStore(
                     vault, mount, prefix, clock=self.clock, journal=self._journal(), allowed_hosts=host.hosts
                 )
-
-    def chosen(self, uri: str | None) -> str:
-        """Return the URI, or without one that of CERTKIT_STORE or of the user's default store.
-
-        Raises:
-            InputError: if the host configuration cannot be understood, or this user has no default store.
-        """
-        if uri is not None:
-            return uri
-        return self.environment.get("CERTKIT_STORE") or self.host.store or f"{FILE}{_default_directory()}"
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Vault]:

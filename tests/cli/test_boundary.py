@@ -315,6 +315,15 @@ def test_standard_input_is_read_once(certkit, good, tmp_path, arguments):
     assert "- is given more than once, and standard input can be read only once" in ran.err
 
 
+@pytest.mark.parametrize("twice", [("-", "-"), ("@-", "-")], ids=" ".join)
+def test_standard_input_given_twice_does_not_stop_other_sources(certkit, good, tmp_path, twice):
+    """It is the error of one source; the certificates of the others are reported."""
+    ran = certkit("expiry", *twice, "good.pem", "--json", stdin=b"good.pem\n")
+    assert ran.code == 3
+    assert [each["sources"] for each in ran.json["certificates"]] == [["good.pem"]]
+    assert "more than once" in ran.json["errors"][-1]["message"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -116,6 +116,17 @@ def test_a_run_that_comes_after_one_that_has_ended(renewers):
     assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
 
 
+def test_a_certificate_that_was_lost(tmp_path):
+    """The record still describes it, as after the restore of a part of a backup: the next run requests another."""
+    store, issuer = FileStore(tmp_path / "store"), Counting()
+    use(store)
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    store.change("acme", lambda record: record.activate("0001").describe("0002", {LEASE: ""}))
+    (tmp_path / "store/acme/generations/0002/certificate.pem").unlink()
+    done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    assert (len(issuer.signed), done.identity.record.active) == (2, "0002")
+
+
 @pytest.mark.parametrize("renewers", ["a directory"], indirect=True)
 def test_a_run_that_waits_for_one_that_fails(renewers):
     """Says so, and asks for nothing itself; the next run does."""

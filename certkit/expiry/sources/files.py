@@ -102,6 +102,8 @@ def look_at_stream(
         yield from _look_at(chunks, name, passphrase, budget or Budget(Allowance()))
     except OSError as error:
         yield unreadable(name, error)
+    except InputError as error:
+        yield Failure(name, error.message, error.hint, Reason.BAD_SOURCE)
 
 
 def _look_at(

@@ -54,13 +54,16 @@ class Host:
         return self._opener(boundary).open(**self._known())
 
     def require_store(self, boundary: Boundary) -> None:
-        """Refuse a URI that is known and not that of a store.
+        """Refuse a URI that is given and not that of a store; what needs no store does not need a default one either.
 
         Raises:
             InputError: if it has another form.
         """
-        if self.configuration["store"] is not Unknown:
-            require_uri(self._opener(boundary).chosen(self.configuration["store"]))
+        uri = self.configuration["store"]
+        if uri is None:
+            uri = self._opener(boundary).environment.get("CERTKIT_STORE") or None
+        if isinstance(uri, str):
+            require_uri(uri)
 
     def machine(self, boundary: Boundary) -> Machine:
         """Return the issuers, deploy hooks and probes of this machine."""

@@ -7,6 +7,7 @@ from tf.utils import Diagnostics
 
 from certkit.errors import InputError
 from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.provider import CertkitProvider
 from certkit.terraform.provider.services import Host
 
 
@@ -55,3 +56,13 @@ def test_commands_name_the_store_of_the_provider():
         "To remove it: certkit identity remove acme --store 'file:my store', or destroy_keys = true.",
         "List the identities: certkit identity list --store 'file:my store'",
     ]
+
+
+def test_a_store_that_is_never_used(monkeypatch, tmp_path):
+    """Without one, the block is accepted where there is no default store either: some data sources need none."""
+    (tmp_path / "certkit.toml").write_text("[store")
+    monkeypatch.setenv("CERTKIT_CONFIG", str(tmp_path / "certkit.toml"))
+    monkeypatch.delenv("CERTKIT_STORE", raising=False)
+    diagnostics = Diagnostics()
+    CertkitProvider().configure_provider(diagnostics, {"store": None, "passphrase_file": None})
+    assert diagnostics.to_pb() == []
