@@ -90,7 +90,14 @@ def scan(  # noqa: PLR0913  as many as the command has options
     )
     judge = Judge(thresholds=thresholds, now=now or arguments.now(), leaf_only=leaf_only)
     secret = arguments.secret(passphrase)
-    found = scanned(sources, judge, lambda: opener(environment), store=store, passphrase=secret, timeout=timeout)
+    return _rows(
+        lambda: scanned(sources, judge, lambda: opener(environment), store=store, passphrase=secret, timeout=timeout)
+    )
+
+
+def _rows(look: Callable[[], Scan]) -> Iterator[ExpiryRow]:
+    """Scan on first use, and yield what is found."""
+    found = look()
     for row in found.rows:
         yield ExpiryRow(
             status=row.status,

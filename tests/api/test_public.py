@@ -86,6 +86,11 @@ def test_errors_name_arguments(tmp_path, root):
             "give either `environment` or `policy`",
             "`environment` sandbox, for example",
         ),
+        (
+            lambda: certkit.scan([str(key)], warn="1d", critical="7d"),
+            "critical (7d) is above warn (1d)",
+            "set `warn` to at least `critical`",
+        ),
         (lambda: sealed.update("acme", replace_ca=True), "`replace_ca` needs `ca`", "give the CAs: `ca`"),
         (
             lambda: certkit.identity("acme", store=f"file:{tmp_path}/sealed"),
