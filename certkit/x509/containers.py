@@ -179,8 +179,12 @@ def require_one_key(data: bytes, *, name: str) -> None:
     """
     if is_key_store(data):
         raise InputError(f"cannot read {name}: the keys of a Java key store are not supported", hint=_CONVERT)
-    bags = _bags(pkcs12_whole(data), 0, len(data), _MAX_DEPTH) if tlv.is_pkcs12(data) else ()
-    if (count := sum(oid in {_KEY_BAG, _SHROUDED_KEY_BAG} for oid, _ in bags)) > 1:
+    try:
+        whole = pkcs12_whole(data) if tlv.is_pkcs12(data) else b""
+    except InputError:
+        return  # whatever reads the file says so
+    count = sum(oid in {_KEY_BAG, _SHROUDED_KEY_BAG} for oid, _ in _bags(whole, 0, len(whole), _MAX_DEPTH))
+    if count > 1:
         hint = f"export one of them: {_KEYTOOL} -srcalias ALIAS"
         raise InputError(f"cannot read {name}: it contains {count} private keys", hint=hint)
 

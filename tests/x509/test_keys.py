@@ -11,6 +11,7 @@ import pytest
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 from certkit.x509 import der, keys, objects, pem, private
+from certkit.x509.containers import to_pkcs12
 from certkit.x509.items import Item
 from certkit.x509.keys import KeySpec
 from tests.conftest import openssl
@@ -185,6 +186,15 @@ def test_two_keys_in_a_file_are_one_too_many(pair):
     """Which one is meant is not guessed."""
     with pytest.raises(InputError, match="it contains 2 private keys"):
         load(pair.read_bytes() * 2)
+
+
+@pytest.mark.parametrize("change", [lambda pfx: pfx[:300], lambda pfx: pfx + b"and more"], ids=["cut off", "longer"])
+def test_a_damaged_bundle_says_what_it_is(root, change):
+    """Its keys are counted where it can be read so far, and the file is named all the same."""
+    pair = root.issue()
+    pfx = to_pkcs12(Secret(pair.key_pem), objects.certificates(pair.pem, name="C")[0], (), RIGHT)
+    with pytest.raises(InputError, match="cannot read KEY as a private key: it is a PKCS#12 bundle"):
+        load(change(pfx.reveal()))
 
 
 def test_a_file_without_a_key_says_what_it_holds(pair):
