@@ -194,12 +194,13 @@ def pair(
     from certkit.x509 import containers, objects, private
 
     data, name = content(certificate, "the certificate")
-    bundle = objects.bundle(data, name=name, passphrase=passphrase)
     if key is None:
-        containers.require_one_key(data, name=name)
+        containers.require_no_key_store(data, name=name)
+    bundle = objects.bundle(data, name=name, passphrase=passphrase)
     if key is not None:
         held = held_key(key, passphrase)
     elif bundle.info is not None:
+        containers.require_one_key(data, name=name)
         private.require_usable(bundle.info, name=name)
         held = HeldKey(bundle.key, _key_file(certificate), is_encrypted=passphrase is not None)
     elif b"PRIVATE KEY-----" in data:

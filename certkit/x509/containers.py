@@ -171,18 +171,23 @@ def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
     return None
 
 
-def require_one_key(data: bytes, *, name: str) -> None:
-    """Refuse a container whose key cannot be read, or of whose keys the library would read the first.
+def require_no_key_store(data: bytes, *, name: str) -> None:
+    """Refuse a container whose key cannot be read.
 
     Raises:
-        InputError: if it is a Java key store, or a PKCS#12 file that shows several keys.
+        InputError: if it is a Java key store.
     """
     if is_key_store(data):
         raise InputError(f"cannot read {name}: the keys of a Java key store are not supported", hint=_CONVERT)
-    try:
-        whole = pkcs12_whole(data) if tlv.is_pkcs12(data) else b""
-    except InputError:
-        return  # whatever reads the file says so
+
+
+def require_one_key(data: bytes, *, name: str) -> None:
+    """Refuse a PKCS#12 file that was opened, with the first of its keys, and shows others.
+
+    Raises:
+        InputError: if it shows several keys.
+    """
+    whole = pkcs12_whole(data) if tlv.is_pkcs12(data) else b""
     count = sum(oid in {_KEY_BAG, _SHROUDED_KEY_BAG} for oid, _ in _bags(whole, 0, len(whole), _MAX_DEPTH))
     if count > 1:
         hint = f"export one of them: {_KEYTOOL} -srcalias ALIAS"

@@ -184,8 +184,9 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
         InputError: if there is none, more than one, or one that cannot be used.
     """
-    containers.require_one_key(data, name=name)
+    containers.require_no_key_store(data, name=name)
     found = items(data, Kind.PRIVATE_KEY, name=name, passphrase=passphrase)
+    containers.require_one_key(data, name=name)
     if len(found) > 1:
         raise InputError(f"cannot read {name}: it contains {len(found)} private keys", hint="name a file with one key")
     if found[0].value is None:

@@ -395,6 +395,19 @@ def test_loops_of_links_do_not_multiply_what_a_pattern_finds(certkit, root, tmp_
     assert (ran.code, ran.json["certificates"][0]["sources"]) == (0, ["d/a.pem"])
 
 
+@pytest.mark.parametrize("pattern", ["**/*.pem", "*/" * 1200 + "*.pem"])
+def test_a_pattern_goes_through_directories_however_deep(certkit, root, tmp_path, pattern):
+    """Also where a person has nested more of them than Python nests calls."""
+    deepest = tmp_path / ("d/" * 1200)
+    try:
+        subprocess.run([require_program("mkdir"), "-p", deepest], check=True)
+        (deepest / "a.pem").write_bytes(root.issue().pem)
+        ran = certkit("expiry", pattern, *AT, "--json")
+        assert (ran.code, ran.json["certificates"][0]["sources"]) == (0, ["d/" * 1200 + "a.pem"])
+    finally:  # shutil.rmtree of Python 3.11 would not get there
+        subprocess.run([require_program("rm"), "-r", tmp_path / "d"], check=True)
+
+
 @pytest.mark.parametrize("reference", ["config", "/dev/zero", "./config"])
 def test_a_kubeconfig_cannot_lead_astray(certkit, root, tmp_path, reference):
     """Neither to itself nor to an endless file; the certificates beside it are reported."""

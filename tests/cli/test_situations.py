@@ -137,12 +137,12 @@ def test_a_runner_without_a_name(situation, root):
 def test_a_workspace_of_another_uid(situation):
     """As GitHub's containers have it: refused, until it is declared safe."""
     situation.user = ALICE
-    give(situation.folder, 1001, ALICE, 0o775)
+    give(situation.folder, 12345, ALICE, 0o775)
     (situation.folder / "work").mkdir()
-    give(situation.folder / "work", 1001, ALICE, 0o777)
+    give(situation.folder / "work", 12345, ALICE, 0o777)
     enroll = ("identity", "enroll", "acme", "--organization", "Acme Ltd", "--store", "file:work/store")
     refused = situation(*enroll)
-    assert (refused.code, "belongs to uid 1001" in refused.err) == (3, True)
+    assert (refused.code, "belongs to uid 12345" in refused.err) == (3, True)
     assert situation(*enroll, CERTKIT_SAFE_DIRECTORY="/mnt").code == 0
 
 

@@ -104,32 +104,34 @@ def matching(pattern: str) -> list[str | Failure]:
 
 
 def _expand(base: str, parts: list[str], failures: list[Failure]) -> Iterator[str]:
-    while parts and not any(char in parts[0] for char in "*?["):
-        base, parts = os.path.join(base, parts[0]), parts[1:]
-    if not parts:
-        if base and os.path.lexists(base):
-            yield base
-        return
-    part, rest = parts[0], parts[1:]
-    if part == "**":
-        yield from _descend(base, rest, set(), failures)
-        return
-    for path in _matching_in(base, part, failures):
-        if not rest or os.path.isdir(path):
-            yield from _expand(path, rest, failures)
+    waiting = [(base, parts)]
+    while waiting:
+        base, parts = waiting.pop()
+        while parts and not any(char in parts[0] for char in "*?["):
+            base, parts = os.path.join(base, parts[0]), parts[1:]
+        if not parts:
+            if base and os.path.lexists(base):
+                yield base
+        elif parts[0] == "**":
+            waiting += [(folder, parts[1:]) for folder in _folders_below(base, failures)]
+        else:
+            paths = _matching_in(base, parts[0], failures)
+            waiting += [(path, parts[1:]) for path in reversed(paths) if not parts[1:] or os.path.isdir(path)]
 
 
-def _descend(base: str, rest: list[str], entered: set[tuple[int, int]], failures: list[Failure]) -> Iterator[str]:
-    """Yield what matches in a directory and everything below it."""
-    try:
-        if _has_entered(base or ".", entered):
-            return
-    except OSError:
-        return
-    yield from _expand(base, rest, failures)
-    for path in _matching_in(base, "*", failures):
-        if os.path.isdir(path):
-            yield from _descend(path, rest, entered, failures)
+def _folders_below(base: str, failures: list[Failure]) -> Iterator[str]:
+    """Yield a directory and those below it, each of them once."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [base]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            if _has_entered(folder or ".", entered):
+                continue
+        except OSError:
+            continue
+        yield folder
+        waiting += [path for path in reversed(_matching_in(folder, "*", failures)) if os.path.isdir(path)]
 
 
 def _matching_in(folder: str, pattern: str, failures: list[Failure]) -> list[str]:
