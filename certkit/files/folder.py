@@ -173,8 +173,13 @@ class Folder:
             return reading.bounded(reading.chunks_of(file), name=f"{self.path}/{name}", limit=limit)
 
     def read_if_there(self, name: str) -> bytes | None:
-        """Read a regular file; None if nothing has that name."""
-        return self.read(name) if self.has(name) else None
+        """Read a regular file; None if nothing has that name, also if another run has just removed it."""
+        try:
+            return self.read(name)
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def holds(self, name: str, content: Content) -> bool:
         """Return whether a regular file has exactly this content."""

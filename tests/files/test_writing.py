@@ -176,3 +176,22 @@ def test_a_directory_goes_away_though_others_wait_for_its_lock(tmp_path):
         finally:
             others.kill()
     assert not (tmp_path / "going").exists()
+
+
+def test_a_file_that_another_run_removes_meanwhile_is_not_there(tmp_path, monkeypatch):
+    """As if it had never been; but a link that leads nowhere is an error."""
+    (tmp_path / "mark").write_bytes(b"due")
+    (tmp_path / "link").symlink_to("nowhere")
+    genuine = os.open
+
+    def late(name, *arguments, **options):
+        if name == "mark":
+            (tmp_path / "mark").unlink()
+        return genuine(name, *arguments, **options)
+
+    with Folder.open(tmp_path) as folder:
+        assert folder.read_if_there("mark") == b"due"
+        with pytest.raises(InputError, match="it is a symbolic link"):
+            folder.read_if_there("link")
+        monkeypatch.setattr(os, "open", late)
+        assert folder.read_if_there("mark") is None
