@@ -155,6 +155,9 @@ def add_request(
     """
     from certkit.csr.create import default_spec, new_csr, refuse
 
+    taken = [*(each.number for each in identity.generations), *identity.record.discarded, *identity.record.retired]
+    if room is None and next_generation(taken) in identity.record.facts:
+        room = ()  # another run, for which there was room, is adding it
     findings = limits.Neighbours(store, identity.name, policy, identity).room(now=now) if room is None else room
     settings = identity.record.settings
     if policy.key.encrypted is Answer.YES and not store.protects_keys:
@@ -167,9 +170,7 @@ def add_request(
     made = new_csr(settings.subject, key, policy)
     tried: list[str] = []
     for _ in range(_TRIES):
-        known = (each.number for each in identity.generations)
-        pruned = (*identity.record.discarded, *identity.record.retired)
-        number = next_generation([*known, *pruned, *tried])
+        number = next_generation([*taken, *tried])
         naming = functools.partial(_name, name=identity.name, number=number, key=made.facts, csr=made.pem, now=now)
         try:
             added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)

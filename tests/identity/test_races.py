@@ -7,11 +7,11 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from certkit.errors import CertkitError, InputError
+from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.identity import overview
 from certkit.identity.issuers import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
@@ -114,6 +114,24 @@ def test_a_run_that_comes_after_one_that_has_ended(renewers):
     store.change("acme", lambda record: record.describe("0002", {LEASE: ""}))
     done = renew(renewers[1], before, POLICY, wanted=Renewal(issuer=issuer), now=LATE)
     assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
+
+
+@pytest.mark.parametrize("renewers", ["a directory"], indirect=True)
+def test_a_run_that_reads_the_record_of_a_request_before_the_request(renewers):
+    """The last certificate that the partner allows is not refused to those who wait for it."""
+    store, issuer = renewers[0], Counting()
+    for number in range(4):
+        use(store, f"other-{number}")
+        renew(store, store.load(f"other-{number}"), POLICY, wanted=Renewal(issuer=Counting()), now=LATE)
+    use(store)
+    seen = renewers[1].load("acme")
+    done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    described = seen.record.describe("0002", {"spki_sha256": done.identity.record.facts["0002"]["spki_sha256"]})
+    seen = replace(seen, record=described)
+    done = renew(renewers[1], seen, POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
+    with pytest.raises(RefusedError, match="allows 10 live certificates"):
+        renew(store, done.identity, POLICY, wanted=Renewal(issuer=issuer, force=True), now=LATE)
 
 
 def test_a_certificate_that_was_lost(tmp_path):
