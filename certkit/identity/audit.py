@@ -88,7 +88,7 @@ def _certificate(check: str, identity: StoredIdentity, number: str, now: datetim
     if found is None:
         yield critical(check, f"generation {number}, which is active, has no certificate", "activate another one")
         return
-    facts = identity.record.facts.get(number, {})
+    facts = identity.record.facts_of(number)
     if any(facts.get(name, value) != value for name, value in describe.facts(found).items()):
         hint = f"see who changed the record: certkit identity log {identity.name}"
         yield critical(check, f"the facts that the record has of generation {number} are not its certificate's", hint)

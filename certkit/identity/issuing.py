@@ -72,7 +72,7 @@ def issue(
     name, number = identity.name, pending.number
     assert pending.csr is not None  # noqa: S101  the caller has looked
     put = functools.partial(_install, store, policy=policy, began=time.monotonic(), now=now)
-    facts = identity.record.facts.get(number, {})
+    facts = identity.record.facts_of(number)
     if facts.get(ANSWERS):
         refused: CertkitError | None = None
         for kept in reversed(store.answers(name, number)):
@@ -131,33 +131,25 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
 def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, str | None]:
     """Take the lease on a request and return it; None if another run holds one, or has installed the certificate."""
     lease = f"{rfc3339(now + _LEASE)} {socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
-    lost = _certificate_of(identity.record, number)  # its file is missing, or the request would not be pending
+    lost = identity.record.facts_of(number).get(FINGERPRINT)  # its file is missing, or the request would not be pending
 
     def take(record: Record) -> Record:
-        is_done = _certificate_of(record, number) != lost
-        is_others = is_done or _is_held(_lease_of(record, number), now)
+        is_done = record.facts_of(number).get(FINGERPRINT) != lost
+        is_others = is_done or _is_held(record.facts_of(number).get(LEASE, ""), now)
         return record if is_others else record.describe(number, {LEASE: lease})
 
     identity = store.change(identity, take)
-    return identity, lease if _lease_of(identity.record, number) == lease else None
-
-
-def _lease_of(record: Record, number: str) -> str:
-    return record.facts.get(number, {}).get(LEASE, "")
-
-
-def _certificate_of(record: Record, number: str) -> str | None:
-    return record.facts.get(number, {}).get(FINGERPRINT)
+    return identity, lease if identity.record.facts_of(number).get(LEASE) == lease else None
 
 
 def _released(record: Record, *, number: str, lease: str) -> Record:
     """Return the record without a lease; one that another run took after the end of this one stays."""
-    return record.describe(number, {LEASE: ""}) if _lease_of(record, number) == lease else record
+    return record.describe(number, {LEASE: ""}) if record.facts_of(number).get(LEASE) == lease else record
 
 
 def _noted(record: Record, *, number: str, end: str, now: str) -> Record:
     """Return the record with the end of a refused certificate, and when that was issued."""
-    ends = [*record.facts.get(number, {}).get(ANSWERS, "").split(), end]
+    ends = [*record.facts_of(number).get(ANSWERS, "").split(), end]
     return record.describe(number, {ANSWERS: " ".join(ends), ANSWERED: now})
 
 
@@ -185,7 +177,7 @@ def _installed_by_another(store: Store, name: str, number: str, now: datetime) -
         found = store.load(name)
         if overview.generation(found, number).issued is not None:
             return found
-        lease = _lease_of(found.record, number)
+        lease = found.record.facts_of(number).get(LEASE, "")
         hint = f"try again later: certkit identity renew {name}"
         if not _is_held(lease, now):  # it has ended, or was killed
             raise InputError(f"{name}: another run did not get the request of generation {number} signed", hint=hint)

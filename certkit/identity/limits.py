@@ -123,7 +123,7 @@ def _live(identity: StoredIdentity, now: datetime) -> Iterator[Live]:
     record = identity.record
     known = {each.number: each for each in identity.generations}
     for number in sorted({*known, *record.facts} - {*record.retired}):
-        facts = record.facts.get(number, {})
+        facts = record.facts_of(number)
         shown = overview.facts_of(identity, known[number]) if number in known else facts
         end = _time(shown.get("not_after"))
         state = record.state(number, has_certificate=end is not None)

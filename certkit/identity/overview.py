@@ -224,7 +224,7 @@ def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
     Raises:
         InputError: if the stored data cannot be read.
     """
-    known = identity.record.facts.get(found.number, {})
+    known = identity.record.facts_of(found.number)
     wanted = _FACTS if found.is_issued else _FACTS[:2]
     if not found.is_read and all(map(known.get, wanted)):
         with contextlib.suppress(InputError):
@@ -251,7 +251,7 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
     begin = parse_time(facts["not_before"]) if end else None
     csr = None
     if state is State.PENDING:
-        known = identity.record.facts.get(found.number, {}).get(CSR)
+        known = identity.record.facts_of(found.number).get(CSR)
         stored = known.encode() if known and not found.is_read else found.csr
         if stored is not None:  # without any text around it
             der = _request(stored, found.number).der

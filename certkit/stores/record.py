@@ -290,9 +290,13 @@ class Record:
         """Return how long ago a generation was requested; None if unknown."""
         return age(self.requested.get(generation), now)
 
+    def facts_of(self, generation: str) -> Mapping[str, str]:
+        """Return the facts about the key and the certificate of a generation; none if it is not described."""
+        return self.facts.get(generation, {})
+
     def describe(self, generation: str, facts: Mapping[str, str]) -> Record:
         """Return the record with facts about the key or the certificate of a generation."""
-        return replace(self, facts={**self.facts, generation: {**self.facts.get(generation, {}), **facts}})
+        return replace(self, facts={**self.facts, generation: {**self.facts_of(generation), **facts}})
 
     def lines(self) -> list[str]:
         """Return the log as lines of JSON."""
@@ -313,7 +317,7 @@ class Record:
                 "marks": [mark for mark, marked in marks.items() if number in marked],
                 "requested": self.requested.get(number),
                 "certificate_name": self.names.get(number),
-                "facts": dict(self.facts.get(number, {})),
+                "facts": dict(self.facts_of(number)),
             }
             for number in numbers
         }

@@ -127,7 +127,7 @@ def _faults(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator
         yield from _strange(check, generations, [name for name in generations.names() if not is_generation(name)])
         for generation in found.generations:
             with generations.inside(generation.number) as own:
-                is_swept = FINGERPRINT not in found.record.facts.get(generation.number, {})
+                is_swept = FINGERPRINT not in found.record.facts_of(generation.number)
                 yield from _generation(check, store, own, is_swept=is_swept)
     yield from _documents(check, store, folder)
     known = {generation.number for generation in found.generations}

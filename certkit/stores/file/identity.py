@@ -125,6 +125,6 @@ def sweep(folder: Folder, record: Record | None) -> None:
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
         for number in filter(records.is_generation, generations.names() if record else ()):
-            if record and FINGERPRINT not in record.facts.get(number, {}):
+            if record and FINGERPRINT not in record.facts_of(number):
                 with generations.inside(number) as found:
                     found.sweep()

@@ -123,7 +123,7 @@ class FileStore(Store):
         found = []
         with folder.inside(GENERATIONS) as generations:
             for number in sorted(filter(records.is_generation, generations.names()), key=int):
-                if number in past and FINGERPRINT in record.facts.get(number, {}):
+                if number in past and FINGERPRINT in record.facts_of(number):
                     later = functools.partial(self._generation, name, number)
                     found.append(Generation(number=number, read=later, is_issued=True))
                 else:

@@ -227,7 +227,7 @@ def _certificates(
             if _kind(error) is not Fault.DENIED:
                 yield _finding(check, error)
             continue
-        known = record.facts.get(number, {}).get(FINGERPRINT) if record else None
+        known = record.facts_of(number).get(FINGERPRINT) if record else None
         if known not in {None, leaf.fingerprint_sha256}:
             message = f"the certificate of generation {number} is not the one that the record describes"
             yield critical(check, message, "see who wrote it, in Vault's audit log; then restore it")

@@ -105,7 +105,7 @@ class VaultStore(Store):
 
     def _generation(self, name: str, record: Record, number: str) -> Generation:
         """Return a generation as the record describes it; its CSR and certificate are read on first use."""
-        path, facts = layout.certificate(name, number), record.facts.get(number, {})
+        path, facts = layout.certificate(name, number), record.facts_of(number)
         trusted, where = record.settings.trust_bundle, self.secrets.place(path)
 
         def read() -> Generation:
