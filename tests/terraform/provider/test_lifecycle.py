@@ -355,13 +355,19 @@ def test_a_provisioner_is_told_at_plan_time_who_can_change_settings(request, beg
     assert "policies/vault/operator.hcl" in refused.said
 
 
-def test_what_changed_outside_is_seen(file, begin, partner):
-    """Another generation in use, another policy, a discarded request, a removed identity: the plan says what comes."""
+def applied(file, begin, partner):
+    """Both resources, applied to an identity whose certificate is installed."""
     enrolled(file, partner)
     partner.install(file)
     work = begin(file, identity() + certificate())
     (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
     work.apply()
+    return work
+
+
+def test_what_changed_outside_is_seen(file, begin, partner):
+    """Another generation in use, another policy, a discarded request, a removed identity: the plan says what comes."""
+    work = applied(file, begin, partner)
     work.forget("certkit_identity.acme", "probe")  # as if an older version had made it
 
     enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
@@ -394,11 +400,7 @@ def test_what_changed_outside_is_seen(file, begin, partner):
 
 def test_a_store_that_is_not_there_is_not_made_again(file, begin, partner):
     """A directory that is not mounted: the plan fails, for its identities exist; once it is back, nothing is to do."""
-    enrolled(file, partner)
-    partner.install(file)
-    work = begin(file, identity() + certificate())
-    (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
-    work.apply()
+    work = applied(file, begin, partner)
     away = file.store.root.rename(file.store.root.with_name("away"))
     ran = work.plan()
     assert (ran.code, ran.said.count(f"there is no store at {file.uri}")) == (1, 1)
